@@ -1,0 +1,99 @@
+/*
+ * The forwarder's end of the alert queue.  Admission is one script: breaker,
+ * shared sliding limit and pop together, on Redis' clock, so that an alert
+ * is taken only when it may be sent at once and parks in the queue, its
+ * attempts untouched, when it may not.  Settling is item by item, by value:
+ * the processing list is bounded by moog_max_inflight, and equal items are
+ * the same alert.
+ */
+
+#ifndef MUTT_OUTBOX_H
+#define MUTT_OUTBOX_H
+
+#include <stdint.h>
+
+#include "core/mutt_error.h"
+#include "core/mutt_pool.h"
+#include "mutt_queue.h"
+
+typedef enum {
+    MUTT_BREAKER_CLOSED,
+    MUTT_BREAKER_HALF_OPEN,
+    MUTT_BREAKER_OPEN
+} mutt_breaker_t;
+
+/* The live settings that admission and settling need. */
+typedef struct {
+    int64_t rate_limit;
+    int64_t rate_period_s;
+    bool breaker_enabled;
+    int64_t breaker_threshold;
+    int64_t breaker_timeout_s;
+    int64_t probe_timeout_ms; /* after which a lost probe expires */
+} mutt_outbox_limits_t;
+
+typedef struct {
+    size_t n;
+    mutt_str_t *items; /* live in the pool */
+    bool probe;        /* the one item is the breaker's probe */
+    mutt_breaker_t breaker;
+    int64_t breaker_failures;
+    int64_t wait_ms; /* when held back: ask again then; 0: not held */
+    bool limited;    /* held back by the limit */
+    int64_t queue_depth;
+    int64_t retry_depth;
+    int64_t dlq_depth;
+} mutt_admission_t;
+
+/* What became of one alert. */
+typedef enum {
+    MUTT_SENT_OK,    /* delivered; resets or closes the breaker */
+    MUTT_SENT_RETRY, /* payload into mutt:retry:moog after delay_ms */
+    MUTT_SENT_DLQ,   /* payload into mutt:dlq:moog */
+    MUTT_SENT_DEAD,  /* payload into mutt:dlq:dead: no alert at all */
+    MUTT_SENT_BACK   /* back to the queue as it was: shutdown, held */
+} mutt_sent_t;
+
+/* What the answer says about the webhook, for the breaker. */
+typedef enum {
+    MUTT_SIGN_NONE, /* says nothing: 429, hand-back, item's own fault */
+    MUTT_SIGN_GOOD,
+    MUTT_SIGN_BAD /* 5xx, 408, timeout, connection; 401, 403, 404 */
+} mutt_sign_t;
+
+typedef struct {
+    mutt_str_t item; /* as claimed */
+    mutt_sent_t sent;
+    mutt_sign_t sign;
+    mutt_str_t payload; /* for RETRY, DLQ and DEAD */
+    int64_t delay_ms;   /* RETRY */
+    int64_t hold_ms;    /* > 0: hold all forwarders that long (429) */
+} mutt_settle_t;
+
+typedef struct {
+    size_t moved;            /* items this call settled */
+    mutt_breaker_t from, to; /* from != to: a transition */
+} mutt_settled_t;
+
+MUTT_CHECKED mutt_rc_t mutt_outbox_admit(mutt_queue_t *queue,
+                                         const mutt_outbox_limits_t *limits,
+                                         size_t max, mutt_pool_t *pool,
+                                         mutt_admission_t *admission,
+                                         mutt_err_t *err);
+
+MUTT_CHECKED mutt_rc_t mutt_outbox_settle(mutt_queue_t *queue,
+                                          const mutt_outbox_limits_t *limits,
+                                          const mutt_settle_t *settles,
+                                          size_t n, mutt_settled_t *settled,
+                                          mutt_err_t *err);
+
+/* What is in this worker's processing list, after a reconnection. */
+MUTT_CHECKED mutt_rc_t mutt_outbox_resume(mutt_queue_t *queue,
+                                          mutt_pool_t *pool, size_t *n,
+                                          mutt_str_t **items, mutt_err_t *err);
+
+/* Moves at most 100 due retries to the alert queue; *moved says how many. */
+MUTT_CHECKED mutt_rc_t mutt_outbox_due(mutt_queue_t *queue, size_t *moved,
+                                       mutt_err_t *err);
+
+#endif

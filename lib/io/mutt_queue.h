@@ -1,0 +1,109 @@
+/*
+ * A worker's end of the queues: register, claim, commit, recover; each one
+ * atomic script (GUARANTEES section 4).  Identity is kind and pod; every
+ * connection registers and gets a fresh token, every claim a batch number,
+ * and a script with a stale one does nothing.
+ */
+
+#ifndef MUTT_QUEUE_H
+#define MUTT_QUEUE_H
+
+#include <stdint.h>
+
+#include "conf/mutt_settings.h"
+#include "core/mutt_error.h"
+#include "core/mutt_pool.h"
+#include "mutt_redis.h"
+
+typedef struct mutt_queue_s mutt_queue_t;
+
+/* What commit does with an item. */
+typedef enum {
+    MUTT_TO_ALERT,        /* payload to the alert queue; forwarding */
+    MUTT_TO_LOGGED,       /* terminal: audited only */
+    MUTT_TO_SUPPRESSED,   /* terminal: Suppress, Ignore */
+    MUTT_TO_UNHANDLED,    /* terminal: no rule; counted by its kind */
+    MUTT_TO_RETRY,        /* payload back to the claiming end of the queue */
+    MUTT_TO_DLQ,          /* payload to mutt:dlq:alerter */
+    MUTT_TO_DEAD,         /* payload to mutt:dlq:dead */
+    MUTT_TO_DEAD_EXTERNAL /* as dead, for an item that ingest never counted */
+} mutt_dest_t;
+
+typedef struct {
+    mutt_dest_t dest;
+    mutt_str_t payload; /* where dest has one */
+    size_t kind;        /* MUTT_TO_UNHANDLED: index into kinds */
+} mutt_verdict_t;
+
+/* Unmatched events of one host and folded message within a batch. */
+typedef struct {
+    mutt_str_t key; /* mutt:unhandled:{host}:{hash16} */
+    int64_t threshold;
+    int64_t expiry_s;
+    mutt_str_t meta_head; /* the meta-alert's JSON up to the count ... */
+    mutt_str_t meta_tail; /* ... and after it; both times it is needed */
+} mutt_unhandled_t;
+
+typedef struct {
+    size_t n;
+    mutt_str_t *items; /* oldest first; live in the pool */
+    int64_t number;
+    int64_t source_depth;
+    int64_t alert_depth; /* of the alert queue, for backpressure */
+} mutt_claim_t;
+
+/* A queue end of this kind and pod, not yet connected. */
+mutt_queue_t *mutt_queue_create(const mutt_settings_t *settings,
+                                const char *kind, const char *pod);
+void mutt_queue_destroy(mutt_queue_t *queue);
+
+/*
+ * Connects where needed and registers.  The first time in this process's
+ * life it also recovers what an earlier life of the same name left
+ * (attempts counted).  MUTT_DENIED when another live process took the name.
+ */
+MUTT_CHECKED mutt_rc_t mutt_queue_register(mutt_queue_t *queue,
+                                           mutt_err_t *err);
+bool mutt_queue_registered(const mutt_queue_t *queue);
+
+/* The connection, for scripts of the outbox. */
+mutt_redis_t *mutt_queue_redis(mutt_queue_t *queue);
+const char *mutt_queue_pod(const mutt_queue_t *queue);
+int64_t mutt_queue_token(const mutt_queue_t *queue);
+
+/*
+ * Claims up to max (1..1000) items: first what is still in the processing
+ * list, then from the queue.  An item with two or more attempts is claimed
+ * alone.  MUTT_AGAIN when there is none.
+ */
+MUTT_CHECKED mutt_rc_t mutt_queue_claim(mutt_queue_t *queue, size_t max,
+                                        mutt_pool_t *pool, mutt_claim_t *claim,
+                                        mutt_err_t *err);
+
+/*
+ * Waits at most wait_ms until the queue is not empty (BRPOPLPUSH, the
+ * doorbell).  MUTT_OK: claim now; MUTT_AGAIN: still empty.
+ */
+MUTT_CHECKED mutt_rc_t mutt_queue_wait(mutt_queue_t *queue, unsigned wait_ms,
+                                       mutt_err_t *err);
+
+/*
+ * Settles a whole claim, in order: verdicts[i] is of claim->items[i].
+ * *metas is how many meta-alerts were raised.  MUTT_STALE or MUTT_FENCED:
+ * nothing was moved by this call (a lost earlier reply, or another owner);
+ * claim again.
+ */
+MUTT_CHECKED mutt_rc_t mutt_queue_commit(mutt_queue_t *queue,
+                                         const mutt_claim_t *claim,
+                                         const mutt_verdict_t *verdicts,
+                                         const mutt_unhandled_t *kinds,
+                                         size_t n_kinds, int64_t *metas,
+                                         mutt_err_t *err);
+
+/*
+ * Hands everything claimed back to the queue, attempts unchanged, and
+ * signs off: the last act of an orderly exit.
+ */
+MUTT_CHECKED mutt_rc_t mutt_queue_leave(mutt_queue_t *queue, mutt_err_t *err);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * The life all workers share, written once: settings, JSON log, signals,
+ * connections with jittered reconnection, registration and fencing,
+ * heartbeat, janitor, live settings, change notices, /health and /metrics.
+ * A worker's own file is a descriptor and its job.
+ *
+ * Two threads: the main one runs turn(), the side one (heartbeat, janitor,
+ * notices, health port) never waits for the main one.
+ */
+
+#ifndef MUTT_WORKER_H
+#define MUTT_WORKER_H
+
+#include <stdbool.h>
+
+#include "conf/mutt_metrics.h"
+#include "conf/mutt_settings.h"
+#include "core/mutt_error.h"
+#include "core/mutt_log.h"
+#include "io/mutt_queue.h"
+
+typedef struct mutt_run_s mutt_run_t;
+
+typedef struct {
+    const char *service; /* "mutt-alerter": logs and /health */
+    const char *kind;    /* "alerter": processing list, heartbeat key */
+    unsigned reader;     /* MUTT_S_ALERTER: its settings and metrics */
+    mutt_setting_t port;
+    mutt_setting_t heartbeat;
+    mutt_setting_t lease; /* silence after which others recover it */
+    size_t ctx_size;      /* zeroed memory at mutt_run_ctx() */
+
+    /* Once, before the first turn.  Anything but MUTT_OK ends the process,
+     * unless its policy is RETRY: then setup is repeated with back-off. */
+    mutt_rc_t (*setup)(mutt_run_t *run, mutt_err_t *err);
+
+    /* Rules, hosts or teams may have changed, or cache_reload_interval or
+     * SIGHUP says so.  A failure is logged and the old state stays.  NULL:
+     * nothing to reload. */
+    mutt_rc_t (*reload)(mutt_run_t *run, mutt_err_t *err);
+
+    /* One turn: claim, handle, settle.  MUTT_OK: there was work, come again
+     * at once.  MUTT_AGAIN: idle.  RETRY policies: the runtime logs once per
+     * outage, reconnects with back-off and jitter, and calls again.  STOP
+     * policies end the process with exit 1. */
+    mutt_rc_t (*turn)(mutt_run_t *run, mutt_err_t *err);
+
+    /* After a new registration with the queue (start, reconnect, fenced):
+     * what is still in the processing list is the worker's to resume.  NULL
+     * where turn() needs no notice. */
+    mutt_rc_t (*registered)(mutt_run_t *run, mutt_err_t *err);
+
+    /* Asked to stop: MUTT_OK when nothing is in hand any more, MUTT_AGAIN to
+     * be asked again.  At most 10 s.  NULL: nothing is ever held between
+     * turns. */
+    mutt_rc_t (*drain)(mutt_run_t *run, mutt_err_t *err);
+
+    void (*teardown)(mutt_run_t *run);
+} mutt_worker_t;
+
+/* main() of a worker: its exit status.  Options: --version, --help, --check
+ * (settings only). */
+int mutt_worker_main(const mutt_worker_t *worker, int argc, char **argv);
+
+/* What a worker's functions may use; main thread only unless said. */
+void *mutt_run_ctx(mutt_run_t *run);
+const mutt_settings_t *mutt_run_settings(mutt_run_t *run); /* this turn's */
+mutt_queue_t *mutt_run_queue(mutt_run_t *run);
+uint64_t *mutt_run_metrics(mutt_run_t *run);   /* any thread */
+mutt_log_t *mutt_run_log(mutt_run_t *run);     /* any thread */
+bool mutt_run_stopping(const mutt_run_t *run); /* any thread */
+
+/*
+ * A dependency's state for /health, e.g. ("postgresql", "ok"), or
+ * ("webhook", "breaker open"): healthy says whether /health stays 200.  Any
+ * thread.
+ */
+void mutt_run_check(mutt_run_t *run, const char *name, bool healthy,
+                    const char *state);
+
+#endif
