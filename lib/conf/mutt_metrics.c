@@ -1,0 +1,330 @@
+#include "mutt_metrics.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/mutt_time.h"
+#include "mutt_settings.h"
+
+/* the sum of a histogram is kept in billionths, so that it can be added
+ * without a lock */
+#define NANO 1e9
+
+/* a gauge's slots: the bits of its value, and when it was set */
+#define GAUGE_SLOTS 2
+
+typedef struct {
+    const double *bounds;
+    size_t n;
+} buckets_t;
+
+typedef struct {
+    const char *name;
+    mutt_metric_type_t type;
+    const buckets_t *buckets;
+    unsigned readers;
+    const char *help;
+} metric_t;
+
+typedef struct {
+    int metric;
+    const char *labels;
+} series_t;
+
+static const double latency[] = { .001, .005, .01, .025, .05, .1,
+                                  .25,  .5,   1,   2.5,  5 };
+static const double latency_ms[] = { 1,   5,   10,   25,   50,  100,
+                                     250, 500, 1000, 2500, 5000 };
+static const double reload[] = { .005, .01, .025, .05, .1, .25,
+                                 .5,   1,   2.5,  5,   10 };
+static const double webhook[] = { .1, .25, .5, 1, 2.5, 5, 10, 30 };
+
+#define LIST(values)                                                           \
+    {                                                                          \
+        values, sizeof(values) / sizeof(values[0])                             \
+    }
+
+static const buckets_t buckets_NONE = { NULL, 0 };
+static const buckets_t buckets_LATENCY = LIST(latency);
+static const buckets_t buckets_LATENCY_MS = LIST(latency_ms);
+static const buckets_t buckets_RELOAD = LIST(reload);
+static const buckets_t buckets_WEBHOOK = LIST(webhook);
+
+enum {
+#define METRIC(id, name, type, buckets, readers, help) METRIC_##id,
+#define SERIES(metric, id, labels)
+#include "mutt_metrics.def"
+#undef METRIC
+#undef SERIES
+    METRIC_COUNT
+};
+
+static const metric_t metrics[METRIC_COUNT] = {
+#define METRIC(id, name, type, buckets, readers, help)                         \
+    { name, MUTT_##type, &buckets_##buckets, readers, help },
+#define SERIES(metric, id, labels)
+#include "mutt_metrics.def"
+#undef METRIC
+#undef SERIES
+};
+
+static const series_t series_table[MUTT_SERIES_COUNT] = {
+#define METRIC(id, name, type, buckets, readers, help)
+#define SERIES(metric, id, labels) { METRIC_##metric, labels },
+#include "mutt_metrics.def"
+#undef METRIC
+#undef SERIES
+};
+
+
+static const metric_t *
+metric_of(mutt_series_t series)
+{
+    return &metrics[series_table[series].metric];
+}
+
+
+static size_t
+slots_of(mutt_series_t series)
+{
+    const metric_t *m = metric_of(series);
+
+    switch (m->type) {
+    case MUTT_COUNTER:
+        return 1;
+    case MUTT_GAUGE:
+        return GAUGE_SLOTS;
+    case MUTT_HISTOGRAM:
+        break;
+    }
+
+    /* one a bucket, +Inf, the sum */
+    return m->buckets->n + 2;
+}
+
+
+static size_t
+first_slot(mutt_series_t series)
+{
+    /* built on first use; every builder writes the same values */
+    static size_t offsets[MUTT_SERIES_COUNT + 1];
+
+    if (offsets[MUTT_SERIES_COUNT] == 0) {
+        size_t at = 0;
+
+        for (int s = 0; s < MUTT_SERIES_COUNT; s++) {
+            offsets[s] = at;
+            at += slots_of(s);
+        }
+
+        offsets[MUTT_SERIES_COUNT] = at;
+    }
+
+    return offsets[series];
+}
+
+
+size_t
+mutt_metrics_slots(void)
+{
+    (void) first_slot(0);
+
+    return first_slot(MUTT_SERIES_COUNT);
+}
+
+
+static void
+add(uint64_t *slot, uint64_t n)
+{
+    __atomic_fetch_add(slot, n, __ATOMIC_RELAXED);
+}
+
+
+static uint64_t
+load(const uint64_t *slot)
+{
+    return __atomic_load_n(slot, __ATOMIC_RELAXED);
+}
+
+
+void
+mutt_metric_add(uint64_t *slots, mutt_series_t series, uint64_t n)
+{
+    add(&slots[first_slot(series)], n);
+}
+
+
+void
+mutt_metric_set(uint64_t *slots, mutt_series_t series, double value)
+{
+    uint64_t *slot = &slots[first_slot(series)];
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    __atomic_store_n(&slot[0], bits, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot[1], (uint64_t) mutt_time_mono(), __ATOMIC_RELAXED);
+}
+
+
+void
+mutt_metric_observe(uint64_t *slots, mutt_series_t series, double value)
+{
+    const buckets_t *b = metric_of(series)->buckets;
+    uint64_t *slot = &slots[first_slot(series)];
+    size_t i = 0;
+
+    while (i < b->n && value > b->bounds[i]) {
+        i++;
+    }
+
+    add(&slot[i], 1);
+    add(&slot[b->n + 1], value > 0 ? (uint64_t) (value * NANO) : 0);
+}
+
+
+static double
+gauge_value(const uint64_t *slot)
+{
+    uint64_t bits = load(slot);
+    double value;
+
+    memcpy(&value, &bits, sizeof(value));
+
+    return value;
+}
+
+
+double
+mutt_metric_value(const uint64_t *slots, mutt_series_t series)
+{
+    const uint64_t *slot = &slots[first_slot(series)];
+
+    return metric_of(series)->type == MUTT_GAUGE ? gauge_value(slot)
+                                                 : (double) load(slot);
+}
+
+
+static uint64_t
+sum_rows(uint64_t *const rows[], size_t n, size_t slot)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        sum += load(&rows[i][slot]);
+    }
+
+    return sum;
+}
+
+
+static double
+newest_gauge(uint64_t *const rows[], size_t n, size_t slot)
+{
+    uint64_t stamp = 0;
+    double value = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint64_t set = load(&rows[i][slot + 1]);
+
+        if (set > stamp) {
+            stamp = set;
+            value = gauge_value(&rows[i][slot]);
+        }
+    }
+
+    return value;
+}
+
+
+static void
+render_histogram(mutt_buf_t *out, uint64_t *const rows[], size_t n,
+                 mutt_series_t series)
+{
+    const metric_t *m = metric_of(series);
+    const char *labels = series_table[series].labels;
+    const char *comma = labels[0] == '\0' ? "" : ",";
+    size_t slot = first_slot(series);
+    uint64_t count = 0;
+
+    for (size_t i = 0; i <= m->buckets->n; i++) {
+        count += sum_rows(rows, n, slot + i);
+
+        if (i < m->buckets->n) {
+            mutt_buf_addf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", m->name,
+                          labels, comma, m->buckets->bounds[i],
+                          (unsigned long long) count);
+        } else {
+            mutt_buf_addf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", m->name,
+                          labels, comma, (unsigned long long) count);
+        }
+    }
+
+    double sum = (double) sum_rows(rows, n, slot + m->buckets->n + 1) / NANO;
+    const char *open = labels[0] == '\0' ? "" : "{";
+    const char *close = labels[0] == '\0' ? "" : "}";
+
+    mutt_buf_addf(out, "%s_sum%s%s%s %.9g\n", m->name, open, labels, close,
+                  sum);
+    mutt_buf_addf(out, "%s_count%s%s%s %llu\n", m->name, open, labels, close,
+                  (unsigned long long) count);
+}
+
+
+static void
+render_series(mutt_buf_t *out, uint64_t *const rows[], size_t n,
+              mutt_series_t series, const char *version)
+{
+    const metric_t *m = metric_of(series);
+    const char *labels = series_table[series].labels;
+
+    if (m->type == MUTT_HISTOGRAM) {
+        render_histogram(out, rows, n, series);
+        return;
+    }
+
+    if (series == MUTT_M_BUILD_INFO_ALL) {
+        mutt_buf_addf(out, "%s{version=\"%s\"} 1\n", m->name, version);
+        return;
+    }
+
+    mutt_buf_add_str(out, mutt_str(m->name));
+
+    if (labels[0] != '\0') {
+        mutt_buf_addf(out, "{%s}", labels);
+    }
+
+    if (m->type == MUTT_GAUGE) {
+        mutt_buf_addf(out, " %.15g\n",
+                      newest_gauge(rows, n, first_slot(series)));
+    } else {
+        mutt_buf_addf(
+            out, " %llu\n",
+            (unsigned long long) sum_rows(rows, n, first_slot(series)));
+    }
+}
+
+
+void
+mutt_metrics_render(mutt_buf_t *out, uint64_t *const rows[], size_t n,
+                    unsigned mask, const char *version)
+{
+    static const char *const types[] = { "counter", "gauge", "histogram" };
+    int last = -1;
+
+    for (int s = 0; s < MUTT_SERIES_COUNT; s++) {
+        const metric_t *m = metric_of(s);
+
+        if ((m->readers & mask) == 0) {
+            continue;
+        }
+
+        if (series_table[s].metric != last) {
+            last = series_table[s].metric;
+            mutt_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help,
+                          m->name, types[m->type]);
+        }
+
+        render_series(out, rows, n, s, version);
+    }
+}

@@ -1,0 +1,123 @@
+#include "mutt_uuid.h"
+
+#include <openssl/rand.h>
+#include <unistd.h>
+
+#define RANDOM_BUFFER 4096
+
+
+mutt_uuid_t
+mutt_uuid_v7(mutt_usec_t at, const unsigned char random[10])
+{
+    mutt_uuid_t id;
+    uint64_t millis = (uint64_t) (at / 1000);
+
+    for (int i = 0; i < 6; i++) {
+        id.bytes[i] = (unsigned char) (millis >> (40 - 8 * i));
+    }
+
+    memcpy(&id.bytes[6], random, 10);
+    id.bytes[6] = (id.bytes[6] & 0x0f) | 0x70;
+    id.bytes[8] = (id.bytes[8] & 0x3f) | 0x80;
+
+    return id;
+}
+
+
+static bool
+dash_before(int i)
+{
+    return i == 4 || i == 6 || i == 8 || i == 10;
+}
+
+
+void
+mutt_uuid_format(const mutt_uuid_t *id, char out[MUTT_UUID_LEN + 1])
+{
+    static const char hex[] = "0123456789abcdef";
+    char *p = out;
+
+    for (int i = 0; i < 16; i++) {
+        if (dash_before(i)) {
+            *p++ = '-';
+        }
+
+        *p++ = hex[id->bytes[i] >> 4];
+        *p++ = hex[id->bytes[i] & 0x0f];
+    }
+
+    *p = '\0';
+}
+
+
+static int
+nibble(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+
+bool
+mutt_uuid_parse(mutt_str_t text, mutt_uuid_t *id)
+{
+    mutt_uuid_t parsed;
+    const char *p = text.data;
+
+    if (text.len != MUTT_UUID_LEN) {
+        return false;
+    }
+
+    for (int i = 0; i < 16; i++) {
+        if (dash_before(i) && *p++ != '-') {
+            return false;
+        }
+
+        int high = nibble(*p++);
+        int low = nibble(*p++);
+
+        if (high < 0 || low < 0) {
+            return false;
+        }
+
+        parsed.bytes[i] = (unsigned char) (high << 4 | low);
+    }
+
+    *id = parsed;
+
+    return true;
+}
+
+
+bool
+mutt_random(void *out, size_t n)
+{
+    static unsigned char buffer[RANDOM_BUFFER];
+    static size_t left;
+    static pid_t owner;
+
+    if (n > sizeof(buffer)) {
+        return RAND_bytes(out, (int) n) == 1;
+    }
+
+    /* a child must not repeat its parent's bytes */
+    if (n > left || owner != getpid()) {
+        if (RAND_bytes(buffer, sizeof(buffer)) != 1) {
+            return false;
+        }
+
+        left = sizeof(buffer);
+        owner = getpid();
+    }
+
+    left -= n;
+    memcpy(out, buffer + left, n);
+    memset(buffer + left, 0, n);
+
+    return true;
+}
