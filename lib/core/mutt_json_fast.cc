@@ -162,7 +162,7 @@ check_number(mutt_json_reader_s *r, std::string_view text)
     const char *start;
 
     if (text.size() > MUTT_JSON_NUMBER) {
-        return fail(r, MUTT_JSON_SYNTAX, p);
+        return fail(r, MUTT_JSON_REFUSED, p);
     }
 
     if (p < end && *p == '-') {
@@ -208,7 +208,7 @@ check_number(mutt_json_reader_s *r, std::string_view text)
 
     /* the buffer is padded, so strtod() ends at the token's end */
     if (!integer && std::isinf(strtod(text.data(), nullptr))) {
-        return fail(r, MUTT_JSON_SYNTAX, text.data());
+        return fail(r, MUTT_JSON_REFUSED, text.data());
     }
 
     return true;
@@ -236,7 +236,7 @@ check_duplicates(mutt_json_reader_s *r, size_t first, const char *at)
     if (end - begin <= FEW_NAMES) {
         for (auto a = begin; a != end; ++a) {
             if (std::find(a + 1, end, *a) != end) {
-                return fail(r, MUTT_JSON_SYNTAX, at);
+                return fail(r, MUTT_JSON_REFUSED, at);
             }
         }
 
@@ -244,7 +244,7 @@ check_duplicates(mutt_json_reader_s *r, size_t first, const char *at)
         std::sort(begin, end);
 
         if (std::adjacent_find(begin, end) != end) {
-            return fail(r, MUTT_JSON_SYNTAX, at);
+            return fail(r, MUTT_JSON_REFUSED, at);
         }
     }
 

@@ -44,7 +44,9 @@ typedef struct {
 
 typedef enum {
     MUTT_JSON_OK,
-    MUTT_JSON_SYNTAX,     /* not JSON, duplicate member, number too big */
+    MUTT_JSON_SYNTAX,     /* not JSON */
+    MUTT_JSON_REFUSED,    /* JSON, but a duplicate member or a number past
+                             the bounds */
     MUTT_JSON_UTF8,       /* bytes or escapes that are no Unicode text */
     MUTT_JSON_NOT_OBJECT, /* JSON, but no object */
     MUTT_JSON_TOO_DEEP,   /* nesting or element cap */

@@ -15,6 +15,7 @@
 #ifndef MUTT_EVENT_H
 #define MUTT_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/mutt_buf.h"
@@ -24,9 +25,15 @@
 #include "core/mutt_str.h"
 #include "core/mutt_time.h"
 #include "core/mutt_uuid.h"
+#include "mutt_severity.h"
 
 #define MUTT_EVENT_FIELDS 16
-#define MUTT_SEVERITY_NONE (-1)
+
+/* Whether a member's name is MUTT's own, which no client can set. */
+bool mutt_event_is_ours(mutt_str_t name);
+
+/* Whether text may be a correlation id: [A-Za-z0-9._:-]{1,128}. */
+bool mutt_event_correlation_ok(mutt_str_t text);
 
 /* What ingest checks an event against; from the live settings. */
 typedef struct {
@@ -59,6 +66,7 @@ typedef struct {
  */
 typedef struct {
     int code;
+    bool broken; /* no JSON at all: spoils an array as a whole */
     size_t offset;
     size_t limit;
     size_t n_fields;
