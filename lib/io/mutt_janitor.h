@@ -23,11 +23,11 @@ void mutt_janitor_destroy(mutt_janitor_t *janitor);
 
 /*
  * Beats, looks at all workers of its kind, recovers the dead ones in chunks
- * of at most 1,000.  token is the worker's own (0: not registered, so no
- * beat).  *recovered counts items.
+ * of at most 1,000.  token is the worker's own ("": not registered, so
+ * no beat).  *recovered counts items.
  */
 MUTT_CHECKED mutt_rc_t mutt_janitor_turn(mutt_janitor_t *janitor,
-                                         mutt_redis_t *redis, int64_t token,
+                                         mutt_redis_t *redis, const char *token,
                                          mutt_usec_t now_mono,
                                          int64_t *recovered, mutt_err_t *err);
 

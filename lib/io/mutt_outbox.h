@@ -16,6 +16,13 @@
 #include "core/mutt_pool.h"
 #include "mutt_queue.h"
 
+/* The queues' names, from the settings. */
+typedef struct {
+    mutt_str_t queue;
+    mutt_str_t dlq;
+    mutt_str_t dead;
+} mutt_outbox_names_t;
+
 typedef enum {
     MUTT_BREAKER_CLOSED,
     MUTT_BREAKER_HALF_OPEN,
@@ -37,6 +44,7 @@ typedef struct {
     mutt_str_t *items; /* live in the pool */
     bool probe;        /* the one item is the breaker's probe */
     mutt_breaker_t breaker;
+    mutt_breaker_t breaker_before; /* differs: this call moved it */
     int64_t breaker_failures;
     int64_t wait_ms; /* when held back: ask again then; 0: not held */
     bool limited;    /* held back by the limit */
@@ -76,12 +84,14 @@ typedef struct {
 } mutt_settled_t;
 
 MUTT_CHECKED mutt_rc_t mutt_outbox_admit(mutt_queue_t *queue,
+                                         const mutt_outbox_names_t *names,
                                          const mutt_outbox_limits_t *limits,
                                          size_t max, mutt_pool_t *pool,
                                          mutt_admission_t *admission,
                                          mutt_err_t *err);
 
 MUTT_CHECKED mutt_rc_t mutt_outbox_settle(mutt_queue_t *queue,
+                                          const mutt_outbox_names_t *names,
                                           const mutt_outbox_limits_t *limits,
                                           const mutt_settle_t *settles,
                                           size_t n, mutt_settled_t *settled,
@@ -93,7 +103,8 @@ MUTT_CHECKED mutt_rc_t mutt_outbox_resume(mutt_queue_t *queue,
                                           mutt_str_t **items, mutt_err_t *err);
 
 /* Moves at most 100 due retries to the alert queue; *moved says how many. */
-MUTT_CHECKED mutt_rc_t mutt_outbox_due(mutt_queue_t *queue, size_t *moved,
-                                       mutt_err_t *err);
+MUTT_CHECKED mutt_rc_t mutt_outbox_due(mutt_queue_t *queue,
+                                       const mutt_outbox_names_t *names,
+                                       size_t *moved, mutt_err_t *err);
 
 #endif

@@ -38,10 +38,11 @@ typedef struct {
 /* Unmatched events of one host and folded message within a batch. */
 typedef struct {
     mutt_str_t key; /* mutt:unhandled:{host}:{hash16} */
+    int64_t times;  /* how many of them */
     int64_t threshold;
     int64_t expiry_s;
     mutt_str_t meta_head; /* the meta-alert's JSON up to the count ... */
-    mutt_str_t meta_tail; /* ... and after it; both times it is needed */
+    mutt_str_t meta_tail; /* ... and after it */
 } mutt_unhandled_t;
 
 typedef struct {
@@ -66,10 +67,25 @@ MUTT_CHECKED mutt_rc_t mutt_queue_register(mutt_queue_t *queue,
                                            mutt_err_t *err);
 bool mutt_queue_registered(const mutt_queue_t *queue);
 
-/* The connection, for scripts of the outbox. */
+/* For the outbox, which has scripts of its own on the same registration. */
 mutt_redis_t *mutt_queue_redis(mutt_queue_t *queue);
 const char *mutt_queue_pod(const mutt_queue_t *queue);
-int64_t mutt_queue_token(const mutt_queue_t *queue);
+const char *mutt_queue_id(const mutt_queue_t *queue);
+const char *mutt_queue_processing(const mutt_queue_t *queue);
+
+/* The token held now, or held last; "" before the first registration. */
+const char *mutt_queue_token(const mutt_queue_t *queue);
+
+/* Items taken back from an earlier life at the first registration. */
+int64_t mutt_queue_recovered(const mutt_queue_t *queue);
+
+/*
+ * MUTT_OK for a script's {"OK", ...}; MUTT_STALE or MUTT_FENCED (then no
+ * longer registered) for the others.
+ */
+MUTT_CHECKED mutt_rc_t mutt_queue_check_fence(mutt_queue_t *queue,
+                                              const mutt_reply_t *reply,
+                                              mutt_err_t *err);
 
 /*
  * Claims up to max (1..1000) items: first what is still in the processing

@@ -58,6 +58,18 @@ MUTT_CHECKED mutt_rc_t mutt_redis_call(mutt_redis_t *redis, size_t argc,
                                        mutt_err_t *err);
 
 
+/*
+ * The next message of a subscribed connection, of which poll() says that
+ * something has arrived.  Otherwise as mutt_redis_call().
+ */
+MUTT_CHECKED mutt_rc_t mutt_redis_receive(mutt_redis_t *redis,
+                                          const mutt_reply_t **reply,
+                                          mutt_err_t *err);
+
+/* Whether a further message has been received already; poll() won't say. */
+bool mutt_redis_pending(const mutt_redis_t *redis);
+
+/* The scripts of lib/domain/lua, by file name. */
 typedef enum {
 #define SCRIPT(id, file) MUTT_SCRIPT_##id,
 #include "domain/mutt_scripts.def"

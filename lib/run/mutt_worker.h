@@ -65,6 +65,7 @@ int mutt_worker_main(const mutt_worker_t *worker, int argc, char **argv);
 /* What a worker's functions may use; main thread only unless said. */
 void *mutt_run_ctx(mutt_run_t *run);
 const mutt_settings_t *mutt_run_settings(mutt_run_t *run); /* this turn's */
+const mutt_settings_t *mutt_run_base_settings(mutt_run_t *run); /* for life */
 mutt_queue_t *mutt_run_queue(mutt_run_t *run);
 uint64_t *mutt_run_metrics(mutt_run_t *run);   /* any thread */
 mutt_log_t *mutt_run_log(mutt_run_t *run);     /* any thread */

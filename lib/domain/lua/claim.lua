@@ -1,0 +1,52 @@
+#!lua flags=allow-oom
+-- Claims items for a worker: first what is in its processing list, topped up
+-- from the queue.
+--
+-- KEYS  1 source queue, 2 processing list, 3 fence, 4 alert queue
+-- ARGV  id, token, most items
+-- Returns {"OK", batch number, depth of source, depth of the alert queue,
+--       items, oldest first}, or {"FENCED", current token or ""}
+--
+-- A lost reply strands nothing: the next claim returns the same items.  An
+-- item with two or more attempts travels alone, since one that kills its
+-- worker must not take its neighbours along again.
+
+local source, processing, fence, alerts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, token, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+
+local current = redis.call('HGET', fence, id)
+if current ~= token then
+    return {'FENCED', current or ''}
+end
+
+local function suspect(item)
+    local attempts = string.match(item, '^{"_attempts":(%d+)')
+    return attempts and tonumber(attempts) >= 2
+end
+
+local have = redis.call('LLEN', processing)
+if have < most then
+    local fresh = redis.call('RPOP', source, most - have)
+    if fresh and #fresh > 0 then
+        redis.call('LPUSH', processing, unpack(fresh))
+        have = have + #fresh
+    end
+end
+
+local held = redis.call('LRANGE', processing, -most, -1)
+local items = {}
+
+for i = #held, 1, -1 do
+    if suspect(held[i]) then
+        if #items == 0 then
+            items[1] = held[i]
+        end
+        break
+    end
+    items[#items + 1] = held[i]
+end
+
+local batch = redis.call('HINCRBY', fence, id .. '#batch', 1)
+
+return {'OK', batch, redis.call('LLEN', source), redis.call('LLEN', alerts),
+    unpack(items)}

@@ -1,0 +1,125 @@
+#!lua flags=allow-oom
+-- Settles the oldest n items of a worker's processing list: each leaves it
+-- and reaches its destination in the same step.
+--
+-- KEYS  1 processing list, 2 fence, 3 ledger, 4 source queue, 5 alert queue,
+--       6 alerter's dead letters, 7 dead
+-- ARGV  id, token, batch number, n, n_kinds; then per item: code, payload
+--       ("" where the code has none); then per kind of unhandled events:
+--       counter key, how many, threshold, expiry s, the meta-alert's JSON up
+--       to the count and after it
+--       codes: F alert queue, L logged, S suppressed, U unhandled, R back to
+--       the source, D dead letters, Q dead, X dead and never counted before
+-- Returns {"OK", meta-alerts raised}, {"STALE"} or {"FENCED", token or ""}
+--
+-- Types are checked before the first write, because a script that fails does
+-- not roll back.
+
+local processing, fence, ledger = KEYS[1], KEYS[2], KEYS[3]
+local source, alerts, dlq, dead = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local id, token, batch = ARGV[1], ARGV[2], ARGV[3]
+local n, n_kinds = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local current = redis.call('HGET', fence, id)
+if current ~= token then
+    return {'FENCED', current or ''}
+end
+
+if redis.call('HGET', fence, id .. '#batch') ~= batch
+    or redis.call('LLEN', processing) < n then
+    return {'STALE'}
+end
+
+local function check(key, kind)
+    local t = redis.call('TYPE', key).ok
+    if t ~= 'none' and t ~= kind then
+        return redis.error_reply('WRONGTYPE ' .. key .. ' is no ' .. kind)
+    end
+end
+
+for _, key in ipairs({processing, source, alerts, dlq, dead}) do
+    local wrong = check(key, 'list')
+    if wrong then return wrong end
+end
+
+local kinds = 6 + 2 * n
+local wrong = check(ledger, 'hash')
+if wrong then return wrong end
+
+for k = 0, n_kinds - 1 do
+    local key = ARGV[kinds + 6 * k]
+    wrong = check(key, 'string') or check(key .. ':triggered', 'string')
+    if wrong then return wrong end
+end
+
+local pushes = {
+    F = {'LPUSH', alerts}, R = {'RPUSH', source},
+    D = {'LPUSH', dlq}, Q = {'LPUSH', dead}, X = {'LPUSH', dead},
+}
+local counters = {
+    L = 'logged', S = 'suppressed', U = 'unhandled', Q = 'dead', X = 'dead',
+}
+local counts = {}
+local external = 0
+
+-- retried items go back newest first, so that the oldest is claimed first
+local back = {}
+
+redis.call('RPOP', processing, n)
+
+for i = 1, n do
+    local code, payload = ARGV[4 + 2 * i], ARGV[5 + 2 * i]
+    local push = pushes[code]
+    if code == 'R' then
+        back[#back + 1] = payload
+    elseif push then
+        redis.call(push[1], push[2], payload)
+    end
+    local counter = counters[code]
+    if counter then
+        counts[counter] = (counts[counter] or 0) + 1
+    end
+    if code == 'X' then
+        external = external + 1
+    end
+end
+
+for i = #back, 1, -1 do
+    redis.call('RPUSH', source, back[i])
+end
+
+local metas = 0
+
+for k = 0, n_kinds - 1 do
+    local at = kinds + 6 * k
+    local key, times = ARGV[at], tonumber(ARGV[at + 1])
+    local threshold, expiry = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+    local count = redis.call('INCRBY', key, times)
+    local ttl = redis.call('PTTL', key)
+    if ttl < 0 then
+        ttl = expiry * 1000
+        redis.call('PEXPIRE', key, ttl)
+    end
+    if count >= threshold
+        and redis.call('SET', key .. ':triggered', '1', 'NX', 'PX',
+            math.max(1, ttl)) then
+        local number = string.format('%d', count)
+        redis.call('LPUSH', alerts, ARGV[at + 4] .. number .. ARGV[at + 5])
+        metas = metas + 1
+    end
+end
+
+for counter, count in pairs(counts) do
+    redis.call('HINCRBY', ledger, counter, count)
+end
+if external > 0 then
+    redis.call('HINCRBY', ledger, 'external_in', external)
+end
+if metas > 0 then
+    redis.call('HINCRBY', ledger, 'meta_created', metas)
+end
+
+-- a second commit of the same batch must not match
+redis.call('HINCRBY', fence, id .. '#batch', 1)
+
+return {'OK', metas}

@@ -1,0 +1,455 @@
+#include "mutt_queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "domain/mutt_keys.h"
+#include "mutt_queue_names.h"
+#include "mutt_recover.h"
+
+#define CLAIM_MAX 1000
+
+struct mutt_queue_s {
+    const mutt_settings_t *settings;
+    mutt_queue_names_t names;
+    char pod[MUTT_NAME_SIZE];
+    mutt_redis_t *redis;
+    char token[32]; /* held last; "" before the first registration */
+    bool registered;
+    int64_t recovered;
+};
+
+
+static mutt_str_t
+key(mutt_key_t id)
+{
+    return mutt_str(mutt_keys[id]);
+}
+
+
+static mutt_str_t
+setting(const mutt_queue_t *q, mutt_setting_t id)
+{
+    return mutt_str(mutt_set_text(q->settings, id));
+}
+
+
+mutt_queue_t *
+mutt_queue_create(const mutt_settings_t *settings, const char *kind,
+                  const char *pod)
+{
+    mutt_queue_t *q = calloc(1, sizeof(mutt_queue_t));
+
+    if (q == NULL) {
+        return NULL;
+    }
+
+    q->settings = settings;
+    (void) snprintf(q->pod, sizeof(q->pod), "%s", pod);
+    mutt_queue_names(settings, kind, pod, &q->names);
+    q->redis = mutt_redis_create(settings, q->names.id);
+
+    if (q->redis == NULL) {
+        free(q);
+        return NULL;
+    }
+
+    return q;
+}
+
+
+void
+mutt_queue_destroy(mutt_queue_t *queue)
+{
+    if (queue == NULL) {
+        return;
+    }
+
+    mutt_redis_destroy(queue->redis);
+    free(queue);
+}
+
+
+mutt_redis_t *
+mutt_queue_redis(mutt_queue_t *queue)
+{
+    return queue->redis;
+}
+
+
+const char *
+mutt_queue_pod(const mutt_queue_t *queue)
+{
+    return queue->pod;
+}
+
+
+const char *
+mutt_queue_id(const mutt_queue_t *queue)
+{
+    return queue->names.id;
+}
+
+
+const char *
+mutt_queue_processing(const mutt_queue_t *queue)
+{
+    return queue->names.processing;
+}
+
+
+const char *
+mutt_queue_token(const mutt_queue_t *queue)
+{
+    return queue->token;
+}
+
+
+bool
+mutt_queue_registered(const mutt_queue_t *queue)
+{
+    return queue->registered && mutt_redis_connected(queue->redis);
+}
+
+
+int64_t
+mutt_queue_recovered(const mutt_queue_t *queue)
+{
+    return queue->recovered;
+}
+
+
+/* What an earlier life of this name left behind. */
+static mutt_rc_t
+recover_own(mutt_queue_t *q, mutt_err_t *err)
+{
+    const mutt_reply_t *reply;
+    char token[32];
+    mutt_rc_t rc =
+        mutt_redis_call(q->redis, 3,
+                        (mutt_str_t[]) { MUTT_STR("HGET"), key(MUTT_KEY_FENCE),
+                                         mutt_str(q->names.id) },
+                        0, &reply, err);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    (void) snprintf(token, sizeof(token), "%.*s", MUTT_STR_ARG(reply->str));
+
+    return mutt_recover(q->redis, &q->names, mutt_str(token), &q->recovered,
+                        err);
+}
+
+
+mutt_rc_t
+mutt_queue_register(mutt_queue_t *queue, mutt_err_t *err)
+{
+    const mutt_reply_t *reply;
+    mutt_rc_t rc = MUTT_OK;
+
+    queue->registered = false;
+
+    if (!mutt_redis_connected(queue->redis)) {
+        rc = mutt_redis_connect(queue->redis, err);
+    }
+
+    if (rc == MUTT_OK && queue->token[0] == '\0') {
+        rc = recover_own(queue, err);
+    }
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    rc = mutt_redis_script(
+        queue->redis, MUTT_SCRIPT_REGISTER, 3,
+        (mutt_str_t[]) { key(MUTT_KEY_FENCE), key(MUTT_KEY_WORKERS),
+                         key(MUTT_KEY_EPOCH) },
+        2, (mutt_str_t[]) { mutt_str(queue->names.id), mutt_str(queue->token) },
+        &reply, err);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    if (reply->type != MUTT_REPLY_INT) {
+        return mutt_fail(err, MUTT_DENIED,
+                         "another process has taken the name %s",
+                         queue->names.id);
+    }
+
+    (void) snprintf(queue->token, sizeof(queue->token), "%lld", reply->integer);
+    queue->registered = true;
+
+    return MUTT_OK;
+}
+
+
+mutt_rc_t
+mutt_queue_check_fence(mutt_queue_t *queue, const mutt_reply_t *reply,
+                       mutt_err_t *err)
+{
+    if (reply->type != MUTT_REPLY_ARRAY || reply->n == 0) {
+        return mutt_fail(err, MUTT_BUG, "queue: unexpected reply");
+    }
+
+    if (mutt_str_eq(reply->items[0]->str, MUTT_STR("OK"))) {
+        return MUTT_OK;
+    }
+
+    if (mutt_str_eq(reply->items[0]->str, MUTT_STR("STALE"))) {
+        return mutt_fail(err, MUTT_STALE, "queue: the claim is not current");
+    }
+
+    queue->registered = false;
+
+    return mutt_fail(err, MUTT_FENCED, "queue: fenced off");
+}
+
+
+static mutt_rc_t
+copy_claim(const mutt_reply_t *reply, mutt_pool_t *pool, mutt_claim_t *claim,
+           mutt_err_t *err)
+{
+    size_t n = reply->n - 4;
+    mutt_str_t *items = mutt_pool_alloc(pool, (n + 1) * sizeof(mutt_str_t));
+
+    for (size_t i = 0; items != NULL && i < n; i++) {
+        items[i] = mutt_pool_dup(pool, reply->items[4 + i]->str);
+
+        if (items[i].data == NULL) {
+            items = NULL;
+        }
+    }
+
+    if (items == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for a claim");
+    }
+
+    claim->n = n;
+    claim->items = items;
+    claim->number = reply->items[1]->integer;
+    claim->source_depth = reply->items[2]->integer;
+    claim->alert_depth = reply->items[3]->integer;
+
+    return MUTT_OK;
+}
+
+
+mutt_rc_t
+mutt_queue_claim(mutt_queue_t *queue, size_t max, mutt_pool_t *pool,
+                 mutt_claim_t *claim, mutt_err_t *err)
+{
+    const mutt_reply_t *reply;
+    char most[16];
+
+    (void) snprintf(most, sizeof(most), "%zu",
+                    max > CLAIM_MAX ? (size_t) CLAIM_MAX : max);
+
+    mutt_rc_t rc = mutt_redis_script(
+        queue->redis, MUTT_SCRIPT_CLAIM, 4,
+        (mutt_str_t[]) { queue->names.source, mutt_str(queue->names.processing),
+                         key(MUTT_KEY_FENCE),
+                         setting(queue, MUTT_SET_ALERT_QUEUE_NAME) },
+        3,
+        (mutt_str_t[]) { mutt_str(queue->names.id), mutt_str(queue->token),
+                         mutt_str(most) },
+        &reply, err);
+
+    if (rc == MUTT_OK) {
+        rc = mutt_queue_check_fence(queue, reply, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = copy_claim(reply, pool, claim, err);
+    }
+
+    if (rc == MUTT_OK && claim->n == 0) {
+        return MUTT_AGAIN;
+    }
+
+    return rc;
+}
+
+
+mutt_rc_t
+mutt_queue_wait(mutt_queue_t *queue, unsigned wait_ms, mutt_err_t *err)
+{
+    const mutt_reply_t *reply;
+    char seconds[16];
+
+    (void) snprintf(seconds, sizeof(seconds), "%u.%03u", wait_ms / 1000,
+                    wait_ms % 1000);
+
+    mutt_rc_t rc = mutt_redis_call(
+        queue->redis, 4,
+        (mutt_str_t[]) { MUTT_STR("BRPOPLPUSH"), queue->names.source,
+                         mutt_str(queue->names.processing), mutt_str(seconds) },
+        wait_ms, &reply, err);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    if (reply->type == MUTT_REPLY_STRING) {
+        return MUTT_OK;
+    }
+
+    /* a full Redis refuses the doorbell, yet the claim script may run */
+    if (reply->type == MUTT_REPLY_ERROR &&
+        strncmp(reply->str.data, "OOM ", 4) == 0) {
+        return MUTT_OK;
+    }
+
+    if (reply->type == MUTT_REPLY_ERROR) {
+        return mutt_fail(err, MUTT_UNAVAIL, "redis: wait: %.180s",
+                         reply->str.data);
+    }
+
+    return MUTT_AGAIN;
+}
+
+
+static const char *
+code_of(mutt_dest_t dest)
+{
+    switch (dest) {
+    case MUTT_TO_ALERT:
+        return "F";
+    case MUTT_TO_LOGGED:
+        return "L";
+    case MUTT_TO_SUPPRESSED:
+        return "S";
+    case MUTT_TO_UNHANDLED:
+        return "U";
+    case MUTT_TO_RETRY:
+        return "R";
+    case MUTT_TO_DLQ:
+        return "D";
+    case MUTT_TO_DEAD:
+        return "Q";
+    case MUTT_TO_DEAD_EXTERNAL:
+        return "X";
+    }
+
+    abort();
+}
+
+
+/* Numbers of a commit, kept while the command is sent. */
+typedef struct {
+    char times[24];
+    char threshold[24];
+    char expiry[24];
+} kind_text_t;
+
+
+static void
+print_int(char out[24], int64_t n)
+{
+    (void) snprintf(out, 24, "%lld", (long long) n);
+}
+
+
+static size_t
+put_kinds(const mutt_unhandled_t *kinds, size_t n_kinds, kind_text_t *texts,
+          mutt_str_t *args, size_t at)
+{
+    for (size_t i = 0; i < n_kinds; i++) {
+        print_int(texts[i].times, kinds[i].times);
+        print_int(texts[i].threshold, kinds[i].threshold);
+        print_int(texts[i].expiry, kinds[i].expiry_s);
+
+        args[at++] = kinds[i].key;
+        args[at++] = mutt_str(texts[i].times);
+        args[at++] = mutt_str(texts[i].threshold);
+        args[at++] = mutt_str(texts[i].expiry);
+        args[at++] = kinds[i].meta_head;
+        args[at++] = kinds[i].meta_tail;
+    }
+
+    return at;
+}
+
+
+mutt_rc_t
+mutt_queue_commit(mutt_queue_t *queue, const mutt_claim_t *claim,
+                  const mutt_verdict_t *verdicts, const mutt_unhandled_t *kinds,
+                  size_t n_kinds, int64_t *metas, mutt_err_t *err)
+{
+    size_t most = 5 + 2 * claim->n + 6 * n_kinds;
+    mutt_str_t *args = malloc(most * sizeof(mutt_str_t));
+    kind_text_t *texts = malloc((n_kinds + 1) * sizeof(kind_text_t));
+    char number[24];
+    char n[24];
+    char nk[24];
+    const mutt_reply_t *reply;
+
+    if (args == NULL || texts == NULL) {
+        free(args);
+        free(texts);
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for a commit");
+    }
+
+    print_int(number, claim->number);
+    print_int(n, (int64_t) claim->n);
+    print_int(nk, (int64_t) n_kinds);
+
+    args[0] = mutt_str(queue->names.id);
+    args[1] = mutt_str(queue->token);
+    args[2] = mutt_str(number);
+    args[3] = mutt_str(n);
+    args[4] = mutt_str(nk);
+
+    size_t at = 5;
+
+    for (size_t i = 0; i < claim->n; i++) {
+        args[at++] = mutt_str(code_of(verdicts[i].dest));
+        args[at++] = verdicts[i].payload.data == NULL ? MUTT_STR("")
+                                                      : verdicts[i].payload;
+    }
+
+    at = put_kinds(kinds, n_kinds, texts, args, at);
+
+    mutt_rc_t rc = mutt_redis_script(
+        queue->redis, MUTT_SCRIPT_COMMIT, 7,
+        (mutt_str_t[]) { mutt_str(queue->names.processing), key(MUTT_KEY_FENCE),
+                         key(MUTT_KEY_LEDGER), queue->names.source,
+                         setting(queue, MUTT_SET_ALERT_QUEUE_NAME),
+                         queue->names.dlq,
+                         setting(queue, MUTT_SET_DEAD_LETTER_QUEUE) },
+        at, args, &reply, err);
+
+    free(args);
+    free(texts);
+
+    if (rc == MUTT_OK) {
+        rc = mutt_queue_check_fence(queue, reply, err);
+    }
+
+    if (rc == MUTT_OK) {
+        *metas = reply->items[1]->integer;
+    }
+
+    return rc;
+}
+
+
+mutt_rc_t
+mutt_queue_leave(mutt_queue_t *queue, mutt_err_t *err)
+{
+    const mutt_reply_t *reply;
+    mutt_rc_t rc = mutt_redis_script(
+        queue->redis, MUTT_SCRIPT_LEAVE, 6,
+        (mutt_str_t[]) { key(MUTT_KEY_FENCE), key(MUTT_KEY_WORKERS),
+                         key(MUTT_KEY_BEATS), mutt_str(queue->names.heartbeat),
+                         mutt_str(queue->names.processing),
+                         queue->names.source },
+        2, (mutt_str_t[]) { mutt_str(queue->names.id), mutt_str(queue->token) },
+        &reply, err);
+
+    queue->registered = false;
+
+    return rc == MUTT_OK ? mutt_queue_check_fence(queue, reply, err) : rc;
+}

@@ -1,0 +1,462 @@
+#include "mutt_worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/mutt_uuid.h"
+#include "mutt_run.h"
+
+#define IDLE_WAIT_MAX (50 * 1000)
+#define BACKOFF_FIRST (50 * 1000)
+#define BACKOFF_LAST (5 * MUTT_USEC_SEC)
+#define DRAIN_MAX (9 * MUTT_USEC_SEC)
+
+
+void *
+mutt_run_ctx(mutt_run_t *run)
+{
+    return run->ctx;
+}
+
+
+const mutt_settings_t *
+mutt_run_settings(mutt_run_t *run)
+{
+    return run->current == NULL ? run->base : run->current;
+}
+
+
+const mutt_settings_t *
+mutt_run_base_settings(mutt_run_t *run)
+{
+    return run->base;
+}
+
+
+mutt_queue_t *
+mutt_run_queue(mutt_run_t *run)
+{
+    return run->queue;
+}
+
+
+uint64_t *
+mutt_run_metrics(mutt_run_t *run)
+{
+    return run->metrics;
+}
+
+
+mutt_log_t *
+mutt_run_log(mutt_run_t *run)
+{
+    return run->log;
+}
+
+
+bool
+mutt_run_stopping(const mutt_run_t *run)
+{
+    return __atomic_load_n(&run->stop, __ATOMIC_SEQ_CST) > 0;
+}
+
+
+void
+mutt_run_check(mutt_run_t *run, const char *name, bool healthy,
+               const char *state)
+{
+    (void) pthread_mutex_lock(&run->lock);
+
+    size_t i = 0;
+
+    while (i < run->n_checks && strcmp(run->checks[i].name, name) != 0) {
+        i++;
+    }
+
+    if (i < MUTT_RUN_CHECKS) {
+        mutt_run_check_t *check = &run->checks[i];
+
+        check->name = name;
+        check->healthy = healthy;
+        (void) snprintf(check->state, sizeof(check->state), "%s", state);
+
+        if (i == run->n_checks) {
+            run->n_checks++;
+        }
+    }
+
+    (void) pthread_mutex_unlock(&run->lock);
+}
+
+
+/* Takes the newest live settings, if the side thread brought some. */
+static void
+take_settings(mutt_run_t *run)
+{
+    (void) pthread_mutex_lock(&run->lock);
+
+    mutt_settings_t *next = run->next;
+
+    run->next = NULL;
+    (void) pthread_mutex_unlock(&run->lock);
+
+    if (next == NULL) {
+        return;
+    }
+
+    mutt_settings_destroy(run->current);
+    run->current = next;
+    mutt_log_set_level(run->log, mutt_log_level_parse(
+                                     mutt_set_text(next, MUTT_SET_LOG_LEVEL)));
+}
+
+
+static mutt_rc_t
+register_queue(mutt_run_t *run, mutt_err_t *err)
+{
+    mutt_rc_t rc = mutt_queue_register(run->queue, err);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    (void) pthread_mutex_lock(&run->lock);
+    (void) snprintf(run->token, sizeof(run->token), "%s",
+                    mutt_queue_token(run->queue));
+    (void) pthread_mutex_unlock(&run->lock);
+
+    mutt_log(run->log, MUTT_LOG_INFO, "queue", "registered with token %s",
+             run->token);
+
+    return run->worker->registered == NULL ? MUTT_OK
+                                           : run->worker->registered(run, err);
+}
+
+
+static void
+maybe_reload(mutt_run_t *run, mutt_usec_t now, mutt_usec_t *due)
+{
+    mutt_err_t err;
+    int asked = __atomic_exchange_n(&run->reload, 0, __ATOMIC_SEQ_CST);
+
+    if (run->worker->reload == NULL || (!asked && now < *due)) {
+        return;
+    }
+
+    *due = now + mutt_set_int(mutt_run_settings(run),
+                              MUTT_SET_CACHE_RELOAD_INTERVAL) *
+                     MUTT_USEC_SEC;
+
+    if (run->worker->reload(run, &err) != MUTT_OK) {
+        mutt_log(run->log, MUTT_LOG_WARNING, "reload",
+                 "reload failed, the old state stays: %s", err.text);
+    }
+}
+
+
+static mutt_usec_t
+jitter(mutt_usec_t most)
+{
+    uint32_t r = 0;
+
+    (void) mutt_random(&r, sizeof(r));
+
+    return most / 2 + (mutt_usec_t) (r % (uint64_t) (most / 2 + 1));
+}
+
+
+/* What the loop remembers between turns. */
+typedef struct {
+    mutt_usec_t backoff; /* 0: no outage */
+    mutt_usec_t idle;
+    mutt_usec_t reload_at;
+    bool set_up;
+} loop_t;
+
+
+static mutt_rc_t
+turn(mutt_run_t *run, loop_t *loop, mutt_err_t *err)
+{
+    mutt_rc_t rc;
+
+    if (!loop->set_up) {
+        rc = run->worker->setup(run, err);
+
+        if (rc != MUTT_OK) {
+            return rc;
+        }
+
+        loop->set_up = true;
+    }
+
+    if (!mutt_queue_registered(run->queue)) {
+        rc = register_queue(run, err);
+
+        if (rc != MUTT_OK) {
+            return rc;
+        }
+    }
+
+    return run->worker->turn(run, err);
+}
+
+
+static void
+outage(mutt_run_t *run, loop_t *loop, mutt_rc_t rc, const mutt_err_t *err)
+{
+    if (rc == MUTT_FENCED) {
+        mutt_metric_add(run->metrics, MUTT_M_FENCED_ALL, 1);
+        mutt_log(run->log, MUTT_LOG_WARNING, "queue",
+                 "fenced off, registering again");
+        return;
+    }
+
+    if (rc == MUTT_STALE) {
+        return;
+    }
+
+    if (loop->backoff == 0) {
+        mutt_log(run->log, MUTT_LOG_WARNING, "loop",
+                 "waiting for a dependency: %s", err->text);
+        loop->backoff = BACKOFF_FIRST;
+    }
+
+    mutt_run_sleep(run, jitter(loop->backoff));
+    loop->backoff =
+        loop->backoff * 2 > BACKOFF_LAST ? BACKOFF_LAST : loop->backoff * 2;
+}
+
+
+static void
+recovered(mutt_run_t *run, loop_t *loop)
+{
+    if (loop->backoff != 0) {
+        mutt_log(run->log, MUTT_LOG_INFO, "loop", "the dependency is back");
+        loop->backoff = 0;
+    }
+}
+
+
+static int
+run_loop(mutt_run_t *run)
+{
+    loop_t loop = { 0 };
+    mutt_err_t err = { 0 };
+
+    while (!mutt_run_stopping(run)) {
+        mutt_usec_t now = mutt_time_mono();
+
+        __atomic_store_n(&run->turned_at, now, __ATOMIC_RELAXED);
+        take_settings(run);
+
+        if (loop.set_up) {
+            maybe_reload(run, now, &loop.reload_at);
+        }
+
+        mutt_rc_t rc = turn(run, &loop, &err);
+
+        switch (mutt_rc_policy(rc)) {
+        case MUTT_POLICY_DONE:
+            recovered(run, &loop);
+            loop.idle = 0;
+            break;
+
+        case MUTT_POLICY_WAIT:
+            recovered(run, &loop);
+            break;
+
+        case MUTT_POLICY_RETRY:
+            outage(run, &loop, rc, &err);
+            break;
+
+        case MUTT_POLICY_ITEM:
+        case MUTT_POLICY_STOP:
+            mutt_log(run->log, MUTT_LOG_ERROR, "loop", "stopping: %s",
+                     err.text);
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+finish(mutt_run_t *run)
+{
+    mutt_err_t err;
+    mutt_usec_t until = mutt_time_mono() + DRAIN_MAX;
+
+    while (run->worker->drain != NULL && mutt_time_mono() < until &&
+           run->worker->drain(run, &err) == MUTT_AGAIN) {
+        __atomic_store_n(&run->turned_at, mutt_time_mono(), __ATOMIC_RELAXED);
+    }
+
+    if (mutt_queue_registered(run->queue) &&
+        mutt_queue_leave(run->queue, &err) != MUTT_OK) {
+        mutt_log(run->log, MUTT_LOG_WARNING, "queue",
+                 "could not sign off, others will recover: %s", err.text);
+    }
+
+    if (run->worker->teardown != NULL) {
+        run->worker->teardown(run);
+    }
+}
+
+
+static void
+name_pod(mutt_run_t *run)
+{
+    const char *given = mutt_set_text(run->base, MUTT_SET_POD_NAME);
+    char host[65] = "mutt";
+    uint32_t suffix = 0;
+
+    if (given[0] != '\0') {
+        (void) snprintf(run->pod, sizeof(run->pod), "%s", given);
+        return;
+    }
+
+    (void) gethostname(host, sizeof(host) - 1);
+    (void) mutt_random(&suffix, sizeof(suffix));
+    (void) snprintf(run->pod, sizeof(run->pod), "%s-%08x", host, suffix);
+}
+
+
+static void
+harden(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+    struct rlimit none = { 0, 0 };
+
+    /* secrets are in memory; the leak checker would need ptrace */
+    (void) setrlimit(RLIMIT_CORE, &none);
+    (void) prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+
+static mutt_rc_t
+create(mutt_run_t *run, mutt_err_t *err)
+{
+    const char *version = mutt_set_text(run->base, MUTT_SET_SERVICE_VERSION);
+
+    name_pod(run);
+    (void) pthread_mutex_init(&run->lock, NULL);
+
+    run->turned_at = mutt_time_mono();
+    run->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    run->log =
+        mutt_log_create(STDERR_FILENO, run->worker->service,
+                        version[0] == '\0' ? MUTT_VERSION : version, run->pod,
+                        mutt_set_bool(run->base, MUTT_SET_LOG_JSON_ENABLED));
+    run->metrics = calloc(mutt_metrics_slots(), sizeof(uint64_t));
+    run->ctx = calloc(1, run->worker->ctx_size);
+    run->queue = mutt_queue_create(run->base, run->worker->kind, run->pod);
+
+    if (run->wake_fd < 0 || run->log == NULL || run->metrics == NULL ||
+        run->ctx == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory at start");
+    }
+
+    if (run->queue == NULL) {
+        return mutt_fail(err, MUTT_CONFIG,
+                         "REDIS_URL is not redis://, rediss:// or unix://");
+    }
+
+    mutt_log_set_level(run->log, mutt_log_level_parse(mutt_set_text(
+                                     run->base, MUTT_SET_LOG_LEVEL)));
+
+    return MUTT_OK;
+}
+
+
+static void
+destroy(mutt_run_t *run)
+{
+    mutt_queue_destroy(run->queue);
+    mutt_settings_destroy(run->current);
+    mutt_settings_destroy(run->next);
+    mutt_settings_destroy(run->base);
+    free(run->ctx);
+    free(run->metrics);
+    mutt_log_destroy(run->log);
+
+    if (run->wake_fd >= 0) {
+        (void) close(run->wake_fd);
+    }
+}
+
+
+static int
+run_worker(mutt_run_t *run)
+{
+    mutt_err_t err = { 0 };
+    mutt_rc_t rc = create(run, &err);
+
+    if (rc == MUTT_OK) {
+        mutt_signals_install(run);
+        rc = mutt_health_start(run, &err);
+    }
+
+    if (rc == MUTT_OK && !mutt_side_start(run)) {
+        rc = mutt_fail(&err, MUTT_NOMEM, "cannot start the side thread");
+    }
+
+    if (rc != MUTT_OK) {
+        (void) fprintf(stderr, "%s: %s\n", run->worker->service, err.text);
+        mutt_health_stop(run);
+        return 1;
+    }
+
+    mutt_log(run->log, MUTT_LOG_INFO, "start", "%s %s started",
+             run->worker->service, MUTT_VERSION);
+
+    int status = run_loop(run);
+
+    finish(run);
+    mutt_side_stop(run);
+    mutt_health_stop(run);
+    mutt_log(run->log, MUTT_LOG_INFO, "stop", "stopped");
+
+    return status;
+}
+
+
+int
+mutt_worker_main(const mutt_worker_t *worker, int argc, char **argv)
+{
+    mutt_run_t run = { .worker = worker, .wake_fd = -1 };
+    mutt_err_t err = { 0 };
+
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        (void) printf("%s %s\n", worker->service, MUTT_VERSION);
+        return 0;
+    }
+
+    if (argc > 1 && strcmp(argv[1], "--check") != 0) {
+        (void) fprintf(stderr,
+                       "usage: %s [--version | --check]\n"
+                       "settings come from the environment, "
+                       "see docs/settings.md\n",
+                       worker->service);
+        return strcmp(argv[1], "--help") == 0 ? 0 : 2;
+    }
+
+    harden();
+
+    if (mutt_settings_load((const char *(*) (const char *) ) getenv, &run.base,
+                           &err) != MUTT_OK) {
+        (void) fprintf(stderr, "%s: %s\n", worker->service, err.text);
+        return 1;
+    }
+
+    int status = argc > 1 ? 0 : run_worker(&run);
+
+    destroy(&run);
+
+    return status;
+}
