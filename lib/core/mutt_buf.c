@@ -158,10 +158,17 @@ add_escape(mutt_buf_t *b, uint32_t cp)
 void
 mutt_buf_add_json(mutt_buf_t *b, mutt_str_t s)
 {
+    MUTT_BUF_LIT(b, "\"");
+    mutt_buf_add_json_part(b, s);
+    MUTT_BUF_LIT(b, "\"");
+}
+
+
+void
+mutt_buf_add_json_part(mutt_buf_t *b, mutt_str_t s)
+{
     const char *p = s.data;
     const char *end = s.data + s.len;
-
-    MUTT_BUF_LIT(b, "\"");
 
     while (p < end) {
         const char *run = p;
@@ -192,6 +199,4 @@ mutt_buf_add_json(mutt_buf_t *b, mutt_str_t s)
             p += n;
         }
     }
-
-    MUTT_BUF_LIT(b, "\"");
 }

@@ -75,4 +75,7 @@ void mutt_buf_addf(mutt_buf_t *b, const char *fmt, ...) MUTT_PRINTF(2, 3);
  */
 void mutt_buf_add_json(mutt_buf_t *b, mutt_str_t s);
 
+/* As mutt_buf_add_json(), without the quotes: a part of a string. */
+void mutt_buf_add_json_part(mutt_buf_t *b, mutt_str_t s);
+
 #endif

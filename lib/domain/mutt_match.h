@@ -1,0 +1,61 @@
+/*
+ * One immutable generation of rules, compiled: which rule wins for an event.
+ *
+ * Rules are ranked by priority, then id; the lowest rank that matches wins.
+ * Text rules become one Hyperscan database, those it can't take are PCRE2
+ * patterns under limits; OIDs become a trie of arcs.  The cost of an event
+ * hardly grows with the number of rules.
+ */
+
+#ifndef MUTT_MATCH_H
+#define MUTT_MATCH_H
+
+#include <stddef.h>
+
+#include "core/mutt_error.h"
+#include "mutt_rule.h"
+
+typedef struct mutt_matcher_s mutt_matcher_t;
+
+/* What an event is matched by. */
+typedef struct {
+    mutt_str_t message;
+    mutt_str_t trap_oid; /* normalised; empty: no trap */
+    int severity;        /* MUTT_SEVERITY_NONE: none */
+} mutt_match_input_t;
+
+/*
+ * Told of a rule that was left out, or whose pattern hit a limit; why is
+ * static or lives for the call.
+ */
+typedef void (*mutt_match_report_t)(void *data, int32_t rule_id,
+                                    const char *why);
+
+/*
+ * Compiles n rules in any order; their text is copied.  A rule that does not
+ * compile is reported and left out.  MUTT_NOMEM when out of memory.
+ */
+MUTT_CHECKED mutt_rc_t mutt_matcher_create(const mutt_rule_t *rules, size_t n,
+                                           mutt_match_report_t report,
+                                           void *data, mutt_matcher_t **matcher,
+                                           mutt_err_t *err);
+
+/* Accepts NULL. */
+void mutt_matcher_destroy(mutt_matcher_t *matcher);
+
+/* Rules in use. */
+size_t mutt_matcher_count(const mutt_matcher_t *matcher);
+
+/*
+ * The rule that wins, or NULL; lives as long as the matcher.  A pattern that
+ * hits a limit does not match and is reported.  One thread at a time.
+ */
+const mutt_rule_t *mutt_matcher_match(mutt_matcher_t *matcher,
+                                      const mutt_match_input_t *input,
+                                      mutt_match_report_t report, void *data);
+
+/* Whether a pattern would compile; MUTT_INVALID says why not, and where. */
+MUTT_CHECKED mutt_rc_t mutt_match_check(mutt_match_type_t type,
+                                        mutt_str_t pattern, mutt_err_t *err);
+
+#endif
