@@ -1,0 +1,223 @@
+#include "mutt_audit.h"
+
+#include <stdio.h>
+
+#include "core/mutt_buf.h"
+#include "domain/mutt_sql.h"
+
+#define COLUMNS 8
+#define COLUMN_MAX (512u << 20)
+
+/* partitions that one insert may find missing, one after the other */
+#define PARTITIONS_MAX 64
+
+
+/* Appends s as an element of an array literal. */
+static void
+add_text(mutt_buf_t *b, mutt_str_t s)
+{
+    const char *p = s.data;
+    const char *end = p + s.len;
+
+    MUTT_BUF_LIT(b, "\"");
+
+    while (p < end) {
+        const char *run = p;
+
+        while (p < end && *p != '"' && *p != '\\') {
+            p++;
+        }
+
+        mutt_buf_add(b, run, (size_t) (p - run));
+
+        if (p < end) {
+            MUTT_BUF_LIT(b, "\\");
+            mutt_buf_add(b, p++, 1);
+        }
+    }
+
+    MUTT_BUF_LIT(b, "\"");
+}
+
+
+static void
+add_row(mutt_buf_t columns[COLUMNS], const mutt_audit_row_t *row)
+{
+    char at[MUTT_TIME_LEN + 1];
+
+    mutt_time_format(row->event_usec, at);
+
+    add_text(&columns[0], row->event_id);
+    add_text(&columns[1], row->received_at);
+    add_text(&columns[2], mutt_str(at));
+    add_text(&columns[3], row->hostname);
+
+    if (row->rule_id == 0) {
+        MUTT_BUF_LIT(&columns[4], "NULL");
+    } else {
+        mutt_buf_add_int(&columns[4], row->rule_id);
+    }
+
+    add_text(&columns[5], mutt_str(row->decision));
+    mutt_buf_add(&columns[6], row->forwarded ? "t" : "f", 1);
+    add_text(&columns[7], row->raw);
+}
+
+
+static mutt_rc_t
+insert(mutt_pg_t *pg, const mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
+{
+    mutt_buf_t columns[COLUMNS];
+    const char *params[COLUMNS];
+    bool built = true;
+
+    for (int c = 0; c < COLUMNS; c++) {
+        mutt_buf_init(&columns[c], COLUMN_MAX);
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        for (int c = 0; c < COLUMNS; c++) {
+            mutt_buf_add(&columns[c], i == 0 ? "{" : ",", 1);
+        }
+
+        add_row(columns, &rows[i]);
+    }
+
+    for (int c = 0; c < COLUMNS; c++) {
+        mutt_buf_add(&columns[c], "}", 2);
+        built = built && mutt_buf_ok(&columns[c]);
+        params[c] = columns[c].data;
+    }
+
+    mutt_rc_t rc =
+        built ? mutt_pg_exec(pg, mutt_sql[MUTT_SQL_TEXT_AUDIT], COLUMNS, params,
+                             NULL, err)
+              : mutt_fail(err, MUTT_NOMEM, "out of memory for audit rows");
+
+    for (int c = 0; c < COLUMNS; c++) {
+        mutt_buf_done(&columns[c]);
+    }
+
+    return rc;
+}
+
+
+static mutt_rc_t
+create_partition(mutt_pg_t *pg, mutt_usec_t at, mutt_err_t *err)
+{
+    char text[MUTT_TIME_LEN + 1];
+    const char *params[] = { text };
+
+    mutt_time_format(at, text);
+
+    return mutt_pg_exec(pg, mutt_sql[MUTT_SQL_TEXT_PARTITION], 1, params, NULL,
+                        err);
+}
+
+
+/* Creates the partition of every month that the rows fall into. */
+static mutt_rc_t
+create_partitions(mutt_pg_t *pg, const mutt_audit_row_t *rows, size_t n,
+                  mutt_err_t *err)
+{
+    int seen[PARTITIONS_MAX];
+    size_t n_seen = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int year;
+        int month;
+        int day;
+        size_t k = 0;
+
+        mutt_time_civil(rows[i].received_usec, &year, &month, &day);
+
+        while (k < n_seen && seen[k] != year * 12 + month) {
+            k++;
+        }
+
+        if (k < n_seen || n_seen == PARTITIONS_MAX) {
+            continue;
+        }
+
+        seen[n_seen++] = year * 12 + month;
+
+        mutt_rc_t rc = create_partition(pg, rows[i].received_usec, err);
+
+        if (rc != MUTT_OK) {
+            return rc;
+        }
+    }
+
+    return MUTT_OK;
+}
+
+
+/* A batch with a bad row is halved until the row stands alone. */
+static mutt_rc_t
+insert_halving(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, bool may_create,
+               mutt_err_t *err)
+{
+    mutt_rc_t rc = insert(pg, rows, n, err);
+
+    if (rc != MUTT_INVALID) {
+        return rc;
+    }
+
+    if (mutt_pg_class(pg) == MUTT_SQL_PARTITION && may_create) {
+        rc = create_partitions(pg, rows, n, err);
+
+        if (rc == MUTT_INVALID) {
+            return mutt_fail(err, MUTT_UNAVAIL,
+                             "postgresql: cannot create a partition");
+        }
+
+        return rc == MUTT_OK ? insert_halving(pg, rows, n, false, err) : rc;
+    }
+
+    if (n == 1) {
+        (void) snprintf(rows[0].refused, sizeof(rows[0].refused), "%s",
+                        mutt_pg_sqlstate(pg));
+        return MUTT_OK;
+    }
+
+    rc = insert_halving(pg, rows, n / 2, may_create, err);
+
+    return rc == MUTT_OK
+               ? insert_halving(pg, rows + n / 2, n - n / 2, may_create, err)
+               : rc;
+}
+
+
+mutt_rc_t
+mutt_audit_insert(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
+                  mutt_err_t *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        rows[i].refused[0] = '\0';
+    }
+
+    return n == 0 ? MUTT_OK : insert_halving(pg, rows, n, true, err);
+}
+
+
+mutt_rc_t
+mutt_audit_partitions(mutt_pg_t *pg, mutt_usec_t now, int months,
+                      mutt_err_t *err)
+{
+    int year;
+    int month;
+    int day;
+
+    mutt_time_civil(now, &year, &month, &day);
+
+    for (int i = 0; i <= months; i++) {
+        mutt_rc_t rc =
+            create_partition(pg, mutt_time_month(year, month + i), err);
+
+        if (rc != MUTT_OK) {
+            return rc;
+        }
+    }
+
+    return MUTT_OK;
+}

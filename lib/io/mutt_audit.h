@@ -1,0 +1,38 @@
+/*
+ * Audit rows, inserted a batch at a time: exactly one row per event id
+ * however often a batch is repeated.
+ */
+
+#ifndef MUTT_AUDIT_H
+#define MUTT_AUDIT_H
+
+#include "core/mutt_time.h"
+#include "mutt_pg.h"
+
+typedef struct {
+    mutt_str_t event_id;
+    mutt_str_t received_at;
+    mutt_usec_t received_usec;
+    mutt_usec_t event_usec;
+    mutt_str_t hostname;
+    int32_t rule_id; /* 0: none */
+    const char *decision;
+    bool forwarded;
+    mutt_str_t raw;
+    char refused[6]; /* out: the SQLSTATE that refuses this row */
+} mutt_audit_row_t;
+
+/*
+ * Inserts n rows, those that PostgreSQL refuses left out and marked; a
+ * partition that is missing is created.  MUTT_OK
+ * when every row is in or marked; otherwise nothing is promised and the same
+ * call may be repeated.
+ */
+MUTT_CHECKED mutt_rc_t mutt_audit_insert(mutt_pg_t *pg, mutt_audit_row_t *rows,
+                                         size_t n, mutt_err_t *err);
+
+/* Creates the partitions of this month and the next ones. */
+MUTT_CHECKED mutt_rc_t mutt_audit_partitions(mutt_pg_t *pg, mutt_usec_t now,
+                                             int months, mutt_err_t *err);
+
+#endif
