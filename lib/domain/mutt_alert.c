@@ -159,8 +159,7 @@ mutt_alert_write_failed(mutt_buf_t *out, mutt_str_t element, int64_t attempts,
         memmem(element.data, element.len, next, sizeof(next) - 1);
 
     if (rest != NULL) {
-        mutt_buf_add(out, rest,
-                     (size_t) (element.data + element.len - rest));
+        mutt_buf_add(out, rest, (size_t) (element.data + element.len - rest));
     } else {
         MUTT_BUF_LIT(out, ",");
         mutt_buf_add(out, element.data + 1, element.len - 1);

@@ -1,0 +1,364 @@
+#include "mutt_http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <curl/curl.h>
+
+#define RESPONSE_MAX 65536
+#define HEAD_MAX 200
+#define HEADER_MAX 8192
+
+typedef struct call_s {
+    struct call_s *next; /* in the list of those to be reused */
+    CURL *easy;
+    struct curl_slist *headers;
+    void *data;
+    size_t received;
+    char retry_after[64];
+    char head[HEAD_MAX];
+    size_t head_len;
+    char error[CURL_ERROR_SIZE];
+} call_t;
+
+struct mutt_http_s {
+    mutt_http_options_t options;
+    CURLM *multi;
+    call_t *idle;
+    call_t *last; /* told of by the last mutt_http_next() */
+    size_t inflight;
+};
+
+
+static size_t
+on_body(char *data, size_t size, size_t n, void *user)
+{
+    call_t *call = user;
+    size_t len = size * n;
+    size_t room = HEAD_MAX - call->head_len;
+    size_t keep = len < room ? len : room;
+
+    memcpy(call->head + call->head_len, data, keep);
+    call->head_len += keep;
+    call->received += len;
+
+    /* the status is known; more of the body tells nothing */
+    return call->received > RESPONSE_MAX ? 0 : len;
+}
+
+
+static size_t
+on_header(char *data, size_t size, size_t n, void *user)
+{
+    static const char name[] = "retry-after:";
+    call_t *call = user;
+    size_t len = size * n;
+
+    if (len > sizeof(name) && curl_strnequal(data, name, sizeof(name) - 1)) {
+        mutt_str_t value = mutt_str_trim(
+            (mutt_str_t) { data + sizeof(name) - 1, len - sizeof(name) + 1 });
+
+        (void) snprintf(call->retry_after, sizeof(call->retry_after), "%.*s",
+                        MUTT_STR_ARG(value));
+    }
+
+    return len;
+}
+
+
+mutt_rc_t
+mutt_http_create(const mutt_http_options_t *options, mutt_http_t **http,
+                 mutt_err_t *err)
+{
+    if (strncmp(options->url, "http://", 7) != 0 &&
+        strncmp(options->url, "https://", 8) != 0) {
+        return mutt_fail(err, MUTT_CONFIG,
+                         "MOOG_WEBHOOK_URL must be an http or https address");
+    }
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return mutt_fail(err, MUTT_NOMEM, "libcurl cannot be initialised");
+    }
+
+    mutt_http_t *h = calloc(1, sizeof(mutt_http_t));
+
+    if (h != NULL) {
+        h->options = *options;
+        h->multi = curl_multi_init();
+    }
+
+    if (h == NULL || h->multi == NULL) {
+        free(h);
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for HTTP");
+    }
+
+    (void) curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
+                             options->connections);
+    *http = h;
+
+    return MUTT_OK;
+}
+
+
+static void
+free_call(call_t *call)
+{
+    curl_slist_free_all(call->headers);
+    curl_easy_cleanup(call->easy);
+    free(call);
+}
+
+
+static void
+recycle(mutt_http_t *h)
+{
+    if (h->last != NULL) {
+        h->last->next = h->idle;
+        h->idle = h->last;
+        h->last = NULL;
+    }
+}
+
+
+void
+mutt_http_destroy(mutt_http_t *http)
+{
+    if (http == NULL) {
+        return;
+    }
+
+    recycle(http);
+
+    while (http->idle != NULL) {
+        call_t *next = http->idle->next;
+
+        free_call(http->idle);
+        http->idle = next;
+    }
+
+    (void) curl_multi_cleanup(http->multi);
+    free(http);
+    curl_global_cleanup();
+}
+
+
+size_t
+mutt_http_inflight(const mutt_http_t *http)
+{
+    return http->inflight;
+}
+
+
+/* Options that are the same for every request of a handle. */
+static bool
+set_up(const mutt_http_t *h, call_t *call)
+{
+    CURL *e = call->easy;
+    bool ok =
+        curl_easy_setopt(e, CURLOPT_URL, h->options.url) == CURLE_OK &&
+        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+        curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+        curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
+
+    (void) curl_easy_setopt(e, CURLOPT_POST, 1L);
+    (void) curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    (void) curl_easy_setopt(e, CURLOPT_PROXY, "");
+    (void) curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    (void) curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, h->options.timeout_ms);
+    (void) curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                            h->options.timeout_ms);
+    (void) curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
+    (void) curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
+    (void) curl_easy_setopt(e, CURLOPT_PRIVATE, call);
+    (void) curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
+
+    if (h->options.ca[0] != '\0') {
+        ok = ok &&
+             curl_easy_setopt(e, CURLOPT_CAINFO, h->options.ca) == CURLE_OK;
+    }
+
+    return ok;
+}
+
+
+static call_t *
+take_call(mutt_http_t *h)
+{
+    call_t *call = h->idle;
+
+    if (call != NULL) {
+        h->idle = call->next;
+        return call;
+    }
+
+    call = calloc(1, sizeof(call_t));
+
+    if (call == NULL) {
+        return NULL;
+    }
+
+    call->easy = curl_easy_init();
+
+    if (call->easy == NULL || !set_up(h, call)) {
+        free_call(call);
+        return NULL;
+    }
+
+    return call;
+}
+
+
+static bool
+add_header(call_t *call, const char *name, const char *value)
+{
+    char line[HEADER_MAX];
+
+    if (snprintf(line, sizeof(line), "%s: %s", name, value) >=
+        (int) sizeof(line)) {
+        return false;
+    }
+
+    struct curl_slist *grown = curl_slist_append(call->headers, line);
+
+    explicit_bzero(line, sizeof(line));
+
+    if (grown == NULL) {
+        return false;
+    }
+
+    call->headers = grown;
+
+    return true;
+}
+
+
+static bool
+prepare(call_t *call, const mutt_http_request_t *request)
+{
+    curl_slist_free_all(call->headers);
+    call->headers = NULL;
+    call->data = request->data;
+    call->received = 0;
+    call->head_len = 0;
+    call->retry_after[0] = '\0';
+    call->error[0] = '\0';
+
+    bool ok = add_header(call, "Content-Type", "application/json") &&
+              add_header(call, "Idempotency-Key", request->idempotency_key) &&
+              add_header(call, "Expect", "");
+
+    if (ok && request->authorization[0] != '\0') {
+        ok = add_header(call, "Authorization", request->authorization);
+    }
+
+    if (ok && request->traceparent[0] != '\0') {
+        ok = add_header(call, "traceparent", request->traceparent);
+    }
+
+    (void) curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t) request->body.len);
+    (void) curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, request->body.data);
+
+    return ok && curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER,
+                                  call->headers) == CURLE_OK;
+}
+
+
+mutt_rc_t
+mutt_http_post(mutt_http_t *http, const mutt_http_request_t *request,
+               mutt_err_t *err)
+{
+    call_t *call = take_call(http);
+
+    if (call == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for a request");
+    }
+
+    if (!prepare(call, request) ||
+        curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
+        free_call(call);
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for a request");
+    }
+
+    http->inflight++;
+
+    return MUTT_OK;
+}
+
+
+mutt_rc_t
+mutt_http_turn(mutt_http_t *http, int wait_ms, mutt_err_t *err)
+{
+    int running;
+    CURLMcode code = curl_multi_perform(http->multi, &running);
+
+    if (code == CURLM_OK && (size_t) running == http->inflight) {
+        code = curl_multi_poll(http->multi, NULL, 0, wait_ms, NULL);
+
+        if (code == CURLM_OK) {
+            code = curl_multi_perform(http->multi, &running);
+        }
+    }
+
+    return code == CURLM_OK ? MUTT_OK
+                            : mutt_fail(err, MUTT_BUG, "libcurl: %s",
+                                        curl_multi_strerror(code));
+}
+
+
+static mutt_send_t
+send_of(CURLcode code, long status)
+{
+    switch (code) {
+    case CURLE_OK:
+        return MUTT_SEND_ANSWERED;
+
+    case CURLE_WRITE_ERROR:
+        /* ours: more body than anybody needs */
+        return status > 0 ? MUTT_SEND_ANSWERED : MUTT_SEND_CONNECT;
+
+    case CURLE_OPERATION_TIMEDOUT:
+        return MUTT_SEND_TIMEOUT;
+
+    default:
+        return MUTT_SEND_CONNECT;
+    }
+}
+
+
+bool
+mutt_http_next(mutt_http_t *http, mutt_http_done_t *done)
+{
+    int left;
+    CURLMsg *msg;
+
+    recycle(http);
+
+    do {
+        msg = curl_multi_info_read(http->multi, &left);
+    } while (msg != NULL && msg->msg != CURLMSG_DONE);
+
+    if (msg == NULL) {
+        return false;
+    }
+
+    CURLcode code = msg->data.result;
+    CURL *easy = msg->easy_handle;
+    call_t *call;
+    curl_off_t took = 0;
+
+    (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **) &call);
+    (void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &done->status);
+    (void) curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &took);
+    (void) curl_multi_remove_handle(http->multi, easy);
+    http->inflight--;
+
+    done->data = call->data;
+    done->send = send_of(code, done->status);
+    done->retry_after = mutt_str(call->retry_after);
+    done->body = (mutt_str_t) { call->head, call->head_len };
+    done->seconds = (double) took / 1e6;
+    http->last = call;
+
+    return true;
+}

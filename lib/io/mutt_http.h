@@ -1,0 +1,66 @@
+/*
+ * Many HTTP POSTs at once over kept connections: libcurl's multi interface.
+ * Only this file's .c knows libcurl.  Redirects are not followed, proxies of
+ * the environment are not used, a response is read to at most 64 KiB and then
+ * dropped, and every request has a deadline.  One thread at a time.
+ */
+
+#ifndef MUTT_HTTP_H
+#define MUTT_HTTP_H
+
+#include <stdbool.h>
+
+#include "core/mutt_error.h"
+#include "core/mutt_str.h"
+#include "domain/mutt_outcome.h"
+
+typedef struct mutt_http_s mutt_http_t;
+
+typedef struct {
+    const char *url;
+    const char *ca;   /* file of CA certificates; "" for the system's */
+    long timeout_ms;  /* from connect to last byte */
+    long connections; /* kept at most */
+} mutt_http_options_t;
+
+/* One request; text must live until it is done. */
+typedef struct {
+    mutt_str_t body;
+    const char *authorization; /* value of the header, "" for none */
+    const char *idempotency_key;
+    const char *traceparent; /* "" for none */
+    void *data;              /* the caller's */
+} mutt_http_request_t;
+
+/* How a request ended; lives until the next call. */
+typedef struct {
+    void *data;
+    mutt_send_t send;
+    long status;
+    mutt_str_t retry_after;
+    mutt_str_t body; /* the first 200 bytes */
+    double seconds;
+} mutt_http_done_t;
+
+/* MUTT_CONFIG when the URL is none of http or https. */
+MUTT_CHECKED mutt_rc_t mutt_http_create(const mutt_http_options_t *options,
+                                        mutt_http_t **http, mutt_err_t *err);
+
+/* Drops what is in flight.  Accepts NULL. */
+void mutt_http_destroy(mutt_http_t *http);
+
+MUTT_CHECKED mutt_rc_t mutt_http_post(mutt_http_t *http,
+                                      const mutt_http_request_t *request,
+                                      mutt_err_t *err);
+
+/* Requests that are under way. */
+size_t mutt_http_inflight(const mutt_http_t *http);
+
+/* Lets requests go on for at most wait_ms, less when one is done. */
+MUTT_CHECKED mutt_rc_t mutt_http_turn(mutt_http_t *http, int wait_ms,
+                                      mutt_err_t *err);
+
+/* The next request that is done; false when there is none. */
+bool mutt_http_next(mutt_http_t *http, mutt_http_done_t *done);
+
+#endif
