@@ -32,7 +32,7 @@ UNITS := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*.c))
 
 .PHONY: all workers units clean
 
-all: workers
+all: $(BUILD)/libmutt.a workers
 
 workers: $(WORKERS)
 
