@@ -4,7 +4,6 @@ BUILD ?= build
 SAN ?= 0
 CC = gcc
 CXX = g++
-CLANG_FORMAT = clang-format
 
 VERSION := $(shell cat VERSION)
 
@@ -27,16 +26,55 @@ LIB_CC := $(wildcard lib/*/*.cc)
 LUA := $(wildcard lib/domain/lua/*.lua)
 LIB_O := $(LIB_C:%.c=$(BUILD)/%.o) $(LIB_CC:%.cc=$(BUILD)/%.o) \
 	$(BUILD)/gen/mutt_scripts.o
+MODULE_O := $(filter-out $(BUILD)/lib/io/% $(BUILD)/lib/run/%,$(LIB_O))
+MODULE_SRC := $(wildcard config ngx_mutt_module/*.[ch])
+MODULE := $(if $(wildcard config),$(BUILD)/ngx_http_mutt_module.so)
 WORKERS := $(patsubst workers/%.c,$(BUILD)/mutt-%,$(wildcard workers/*.c))
+TOOLS := $(patsubst tools/%.c,$(BUILD)/mutt-%,$(wildcard tools/*.c))
 UNITS := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*.c))
 
-.PHONY: all workers units clean
+.PHONY: all module workers units up down status clean-data test lint \
+	format clean help
 
-all: $(BUILD)/libmutt.a workers
+all: $(BUILD)/libmutt.a workers module
 
-workers: $(WORKERS)
+module: $(MODULE)
+
+workers: $(WORKERS) $(TOOLS)
 
 units: $(UNITS)
+
+help:
+	@echo 'make up          build, start a private stack, print how to reach it'
+	@echo 'make down        stop it; its data stays'
+	@echo 'make status      what of it runs'
+	@echo 'make clean-data  stop it and delete its data'
+	@echo 'make test        every test, under AddressSanitizer and UBSan'
+	@echo 'make lint        formatter, compilers, linters, house rules'
+	@echo 'make             build into build/; BUILD=dir SAN=1 for sanitizers'
+	@echo 'make clean       delete what was built'
+
+up:
+	tools/packages run
+	$(MAKE) all
+	tools/mutt-stack up
+
+down status clean-data:
+	tools/mutt-stack $@
+
+test:
+	tools/packages test
+	$(MAKE) BUILD=build all
+	$(MAKE) BUILD=build-san SAN=1 all units
+	MUTT_BUILD=build-san prove -j2 -r t
+
+lint:
+	tools/packages test
+	$(MAKE) BUILD=build all units
+	tools/lint
+
+format:
+	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] t/unit/*.[ch]
 
 $(BUILD)/gen/mutt_scripts.c: tools/embed_lua lib/domain/mutt_scripts.def $(LUA)
 	@mkdir -p $(@D)
@@ -57,7 +95,19 @@ $(BUILD)/libmutt.a: $(LIB_O)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# What the module may link: no io, no run.
+$(BUILD)/libmutt-module.a: $(MODULE_O)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/ngx_http_mutt_module.so: tools/build_module VERSION $(MODULE_SRC) \
+		$(BUILD)/libmutt-module.a $(wildcard lib/*/*.h lib/*/*.def)
+	+tools/build_module $(BUILD) $(VERSION) '$(OPT_$(SAN))' '$(LDOPT_$(SAN))'
+
 $(BUILD)/mutt-%: $(BUILD)/workers/%.o $(BUILD)/libmutt.a
+	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/mutt-%: $(BUILD)/tools/%.o $(BUILD)/libmutt.a
 	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/t/%: $(BUILD)/t/unit/%.o $(BUILD)/libmutt.a
