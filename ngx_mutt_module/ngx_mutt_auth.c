@@ -1,0 +1,213 @@
+
+#include "ngx_mutt_module.h"
+
+
+#define NGX_MUTT_KEY_MAX  4096
+
+
+static ngx_int_t ngx_mutt_add_key(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf,
+    const char *name, ngx_uint_t scopes, const char *value);
+static ngx_int_t ngx_mutt_read_key(ngx_conf_t *cf, ngx_str_t *path,
+    char *value);
+
+
+static struct {
+    ngx_str_t   name;
+    ngx_uint_t  scopes;
+} ngx_mutt_scopes[] = {
+    { ngx_string("ingest"), NGX_MUTT_SCOPE_INGEST },
+    { ngx_string("read"),   NGX_MUTT_SCOPE_READ },
+    { ngx_string("write"),  NGX_MUTT_SCOPE_WRITE },
+    { ngx_string("admin"),  NGX_MUTT_SCOPE_ADMIN },
+};
+
+
+char *
+ngx_mutt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mutt_main_conf_t  *mcf = conf;
+
+    char         text[NGX_MUTT_KEY_MAX];
+    const char  *found;
+    ngx_int_t    rc;
+    ngx_str_t   *value, path;
+    ngx_uint_t   i, scopes;
+
+    value = cf->args->elts;
+    scopes = 0;
+
+    for (i = 0; i < sizeof(ngx_mutt_scopes) / sizeof(ngx_mutt_scopes[0]); i++)
+    {
+        if (value[2].len == ngx_mutt_scopes[i].name.len
+            && ngx_strcmp(value[2].data, ngx_mutt_scopes[i].name.data) == 0)
+        {
+            scopes = ngx_mutt_scopes[i].scopes;
+        }
+    }
+
+    if (scopes == 0) {
+        return "has an unknown scope: ingest, read, write or admin";
+    }
+
+    if (ngx_strncmp(value[3].data, "env:", 4) == 0) {
+        found = getenv((char *) value[3].data + 4);
+
+        if (found == NULL || found[0] == '\0') {
+            return "names an environment variable that is not set";
+        }
+
+        rc = ngx_mutt_add_key(cf, mcf, (char *) value[1].data, scopes, found);
+
+    } else if (ngx_strncmp(value[3].data, "file:", 5) == 0) {
+        path.data = value[3].data + 5;
+        path.len = value[3].len - 5;
+
+        if (ngx_mutt_read_key(cf, &path, text) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        rc = ngx_mutt_add_key(cf, mcf, (char *) value[1].data, scopes, text);
+        ngx_explicit_memzero(text, sizeof(text));
+
+    } else {
+        return "needs env:NAME or file:PATH";
+    }
+
+    return rc == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_mutt_read_key(ngx_conf_t *cf, ngx_str_t *path, char *value)
+{
+    ssize_t    n;
+    ngx_fd_t   fd;
+
+    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", path);
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_fd(fd, value, NGX_MUTT_KEY_MAX - 1);
+    (void) ngx_close_file(fd);
+
+    if (n <= 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "key file \"%V\" is empty",
+                           path);
+        return NGX_ERROR;
+    }
+
+    value[n] = '\0';
+    value[strcspn(value, "\r\n")] = '\0';
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mutt_add_key(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf, const char *name,
+    ngx_uint_t scopes, const char *value)
+{
+    ngx_mutt_key_t  *key;
+
+    key = ngx_array_push(mcf->keys);
+    if (key == NULL) {
+        return NGX_ERROR;
+    }
+
+    key->name.data = (u_char *) name;
+    key->name.len = ngx_strlen(name);
+    key->id = key->name;
+    key->scopes = scopes;
+
+    if (!mutt_sha256(mutt_str(value), key->digest)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "mutt: a key can't be hashed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_mutt_default_keys(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
+{
+    ngx_uint_t   i;
+    const char  *value;
+
+    static const struct {
+        const char      *name;
+        mutt_setting_t   setting;
+        ngx_uint_t       scopes;
+    } keys[] = {
+        { "ingest", MUTT_SET_INGEST_API_KEY, NGX_MUTT_SCOPE_INGEST },
+        { "ingest", MUTT_SET_INGEST_API_KEY_NEXT, NGX_MUTT_SCOPE_INGEST },
+        { "webui", MUTT_SET_WEBUI_API_KEY, NGX_MUTT_SCOPE_ADMIN },
+        { "webui", MUTT_SET_WEBUI_API_KEY_NEXT, NGX_MUTT_SCOPE_ADMIN },
+    };
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        value = mutt_set_text(mcf->settings, keys[i].setting);
+
+        if (value[0] != '\0'
+            && ngx_mutt_add_key(cf, mcf, keys[i].name, keys[i].scopes, value)
+               != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (mcf->keys->nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "mutt has no API key: set INGEST_API_KEY or use "
+                           "mutt_key");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+const ngx_mutt_key_t *
+ngx_mutt_authenticate(ngx_http_request_t *r)
+{
+    u_char                 digest[MUTT_SHA256_LEN];
+    ngx_str_t             *value;
+    ngx_uint_t             i, count;
+    ngx_mutt_key_t        *key;
+    const ngx_mutt_key_t  *found;
+    ngx_mutt_main_conf_t  *mcf;
+
+    value = ngx_mutt_find_header(r, "x-api-key", &count);
+
+    /* two keys are nobody's */
+    if (count != 1 || value->len > NGX_MUTT_KEY_MAX) {
+        return NULL;
+    }
+
+    if (!mutt_sha256((mutt_str_t) { (char *) value->data, value->len },
+                     digest))
+    {
+        return NULL;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_mutt_module);
+    key = mcf->keys->elts;
+    found = NULL;
+
+    /* all are compared, whichever fits */
+    for (i = 0; i < mcf->keys->nelts; i++) {
+        if (mutt_equal_constant_time(digest, key[i].digest, sizeof(digest))) {
+            found = &key[i];
+        }
+    }
+
+    return found;
+}

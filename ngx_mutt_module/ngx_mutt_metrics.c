@@ -1,0 +1,129 @@
+
+/*
+ * Counters in shared memory: a row of slots per process, written by that
+ * process alone and summed when read.  A row is never cleared, so that the
+ * sums survive a reload.
+ */
+
+
+#include "ngx_mutt_module.h"
+
+
+#define NGX_MUTT_METRICS_MAX  (1024 * 1024)
+
+
+typedef struct {
+    ngx_atomic_t   accepted;    /* highest seen of the ledger */
+    uint64_t       slots[1];
+} ngx_mutt_shared_t;
+
+
+static ngx_mutt_shared_t  *ngx_mutt_shared;
+
+
+ngx_int_t
+ngx_mutt_init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    size_t                 size;
+    ngx_slab_pool_t       *pool;
+    ngx_mutt_main_conf_t  *old = data;
+
+    pool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (old != NULL || zone->shm.exists) {
+        return NGX_OK;
+    }
+
+    size = sizeof(ngx_mutt_shared_t)
+           + NGX_MAX_PROCESSES * mutt_metrics_slots() * sizeof(uint64_t);
+
+    pool->data = ngx_slab_calloc(pool, size);
+
+    return pool->data == NULL ? NGX_ERROR : NGX_OK;
+}
+
+
+void
+ngx_mutt_metrics_attach(ngx_mutt_main_conf_t *mcf)
+{
+    ngx_slab_pool_t  *pool;
+
+    pool = (ngx_slab_pool_t *) mcf->zone->shm.addr;
+    ngx_mutt_shared = pool->data;
+}
+
+
+uint64_t *
+ngx_mutt_slots(void)
+{
+    return ngx_mutt_shared->slots + ngx_process_slot * mutt_metrics_slots();
+}
+
+
+/*
+ * Answers of one process come in order, those of several need not: a process
+ * judges by its own last one, and the gap is counted by the first to see it.
+ */
+
+void
+ngx_mutt_witness(ngx_int_t accepted)
+{
+    ngx_int_t         highest;
+    ngx_flag_t        lost;
+
+    static ngx_int_t  last;
+
+    lost = accepted < last;
+    last = accepted;
+
+    do {
+        highest = ngx_mutt_shared->accepted;
+
+        if (lost ? highest <= accepted : highest >= accepted) {
+            return;
+        }
+
+    } while (!ngx_atomic_cmp_set(&ngx_mutt_shared->accepted, highest,
+                                 accepted));
+
+    if (lost) {
+        mutt_metric_add(ngx_mutt_slots(), MUTT_M_LEDGER_REGRESSION_ALL,
+                        highest - accepted);
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mutt: redis has lost %i accepted events",
+                      highest - accepted);
+    }
+}
+
+
+ngx_int_t
+ngx_mutt_metrics(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
+{
+    ngx_int_t    rc;
+    uint64_t   **rows;
+    mutt_buf_t   b;
+    ngx_uint_t   i;
+
+    rows = ngx_palloc(r->pool, NGX_MAX_PROCESSES * sizeof(uint64_t *));
+    if (rows == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < NGX_MAX_PROCESSES; i++) {
+        rows[i] = ngx_mutt_shared->slots + i * mutt_metrics_slots();
+    }
+
+    mutt_buf_init(&b, NGX_MUTT_METRICS_MAX);
+    mutt_metrics_render(&b, rows, NGX_MAX_PROCESSES, MUTT_S_MODULE,
+                        MUTT_VERSION);
+
+    rc = mutt_buf_ok(&b)
+         ? ngx_mutt_send(r, NGX_HTTP_OK,
+                         "text/plain; version=0.0.4; charset=utf-8",
+                         mutt_buf_str(&b))
+         : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    mutt_buf_done(&b);
+
+    return rc;
+}

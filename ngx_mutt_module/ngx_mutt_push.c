@@ -1,0 +1,396 @@
+
+/*
+ * All requests that became ready in one turn of the event loop leave in one
+ * call of the ingest script: the cost of Redis per event falls as load
+ * rises, and no request waits for company.
+ */
+
+
+#include "ngx_mutt_module.h"
+
+#include <hiredis/hiredis.h>
+
+#include "domain/mutt_keys.h"
+
+
+/* what one call carries at most; a larger request travels alone */
+#define NGX_MUTT_BATCH_EVENTS  2000
+#define NGX_MUTT_BATCH_BYTES   (4 * 1024 * 1024)
+#define NGX_MUTT_BATCH_MAX     512
+
+/* of a reply, per request, and before the first of them */
+#define NGX_MUTT_ANSWER        6
+#define NGX_MUTT_ANSWER_HEAD   2
+
+
+struct ngx_mutt_batch_s {
+    ngx_uint_t         n;
+    ngx_uint_t         events;
+    ngx_uint_t         retries;
+    ngx_mutt_push_t   *pushes[NGX_MUTT_BATCH_MAX];
+};
+
+
+static void ngx_mutt_push_handler(ngx_event_t *ev);
+static void ngx_mutt_pushed(void *data, struct redisReply *reply);
+
+
+static ngx_queue_t            ngx_mutt_ready;
+static ngx_event_t            ngx_mutt_push_event;
+static ngx_int_t              ngx_mutt_inflight;
+static ngx_mutt_main_conf_t  *ngx_mutt_push_conf;
+
+
+ngx_int_t
+ngx_mutt_push_init(ngx_cycle_t *cycle)
+{
+    ngx_queue_init(&ngx_mutt_ready);
+    ngx_memzero(&ngx_mutt_push_event, sizeof(ngx_event_t));
+    ngx_mutt_push_event.handler = ngx_mutt_push_handler;
+    ngx_mutt_push_event.log = cycle->log;
+    ngx_mutt_inflight = 0;
+    ngx_mutt_push_conf = ngx_http_cycle_get_module_main_conf(cycle,
+                                                       ngx_http_mutt_module);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_mutt_push(ngx_mutt_push_t *push)
+{
+    if (!ngx_mutt_redis_ready()) {
+        push->status = NGX_MUTT_PUSH_FAILED;
+        return NGX_ERROR;
+    }
+
+    if (ngx_mutt_inflight + (ngx_int_t) push->items->nelts
+        > ngx_mutt_push_conf->inflight_events
+        && ngx_mutt_inflight > 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_mutt_inflight += push->items->nelts;
+    push->batch = NULL;
+    push->pending = 1;
+    ngx_queue_insert_tail(&ngx_mutt_ready, &push->queue);
+    ngx_post_event(&ngx_mutt_push_event, &ngx_posted_events);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_mutt_push_cancel(ngx_mutt_push_t *push)
+{
+    if (!push->pending) {
+        return;
+    }
+
+    push->pending = 0;
+
+    if (push->batch != NULL) {
+        push->batch->pushes[push->index] = NULL;
+
+    } else {
+        ngx_queue_remove(&push->queue);
+        ngx_mutt_inflight -= push->items->nelts;
+    }
+}
+
+
+static void
+ngx_mutt_push_done(ngx_mutt_push_t *push, ngx_mutt_push_status_t status)
+{
+    push->pending = 0;
+    push->batch = NULL;
+    push->status = status;
+    push->done(push);
+}
+
+
+/* Takes from the queue what fits into one call. */
+static ngx_mutt_batch_t *
+ngx_mutt_collect(ngx_uint_t *words)
+{
+    size_t             bytes, more;
+    ngx_queue_t       *q;
+    ngx_mutt_push_t   *push;
+    ngx_mutt_batch_t  *batch;
+
+    batch = ngx_alloc(sizeof(ngx_mutt_batch_t), ngx_cycle->log);
+    if (batch == NULL) {
+        return NULL;
+    }
+
+    batch->n = 0;
+    batch->events = 0;
+    batch->retries = 0;
+    bytes = 0;
+    *words = 0;
+
+    while (!ngx_queue_empty(&ngx_mutt_ready) && batch->n < NGX_MUTT_BATCH_MAX)
+    {
+        q = ngx_queue_head(&ngx_mutt_ready);
+        push = ngx_queue_data(q, ngx_mutt_push_t, queue);
+        more = push->elements->len + push->rejected->len;
+
+        if (batch->n > 0
+            && (batch->events + push->items->nelts > NGX_MUTT_BATCH_EVENTS
+                || bytes + more > NGX_MUTT_BATCH_BYTES))
+        {
+            break;
+        }
+
+        ngx_queue_remove(q);
+        push->batch = batch;
+        push->index = batch->n;
+        batch->pushes[batch->n++] = push;
+        batch->events += push->items->nelts;
+        bytes += more;
+        *words += 3 + 2 * push->items->nelts + push->rejects->nelts;
+    }
+
+    return batch;
+}
+
+
+static void
+ngx_mutt_write_items(ngx_mutt_push_t *push)
+{
+    ngx_uint_t        i;
+    ngx_mutt_item_t  *item;
+
+    (void) ngx_mutt_redis_word(push->key_id.data, push->key_id.len);
+    (void) ngx_mutt_redis_int(push->items->nelts);
+    (void) ngx_mutt_redis_int(push->rejects->nelts);
+
+    item = push->items->elts;
+
+    for (i = 0; i < push->items->nelts; i++) {
+        (void) ngx_mutt_redis_word(item[i].id,
+                                   item[i].own_id ? MUTT_UUID_LEN : 0);
+        (void) ngx_mutt_redis_word(push->elements->data + item[i].start,
+                                   item[i].len);
+    }
+
+    item = push->rejects->elts;
+
+    for (i = 0; i < push->rejects->nelts; i++) {
+        (void) ngx_mutt_redis_word(push->rejected->data + item[i].start,
+                                   item[i].len);
+    }
+}
+
+
+static void
+ngx_mutt_write_text(const char *text)
+{
+    (void) ngx_mutt_redis_word(text, ngx_strlen(text));
+}
+
+
+/* "mutt:metrics:1m:2026-11-20T10:07" and the like. */
+static void
+ngx_mutt_write_counter(const char *prefix, const char *fmt, struct tm *tm)
+{
+    char    name[256];
+    size_t  len;
+
+    len = snprintf(name, sizeof(name) - 64, "%s:", prefix);
+    len = ngx_min(len, sizeof(name) - 64);
+    len += strftime(name + len, 64, fmt, tm);
+
+    (void) ngx_mutt_redis_word(name, len);
+}
+
+
+static void
+ngx_mutt_write_command(ngx_mutt_batch_t *batch)
+{
+    struct tm               tm;
+    time_t                  now;
+    ngx_uint_t              i;
+    const char             *prefix;
+    const mutt_settings_t  *s;
+
+    s = ngx_mutt_settings();
+    now = ngx_time();
+    (void) gmtime_r(&now, &tm);
+    prefix = mutt_set_text(s, MUTT_SET_METRICS_PREFIX);
+
+    ngx_mutt_write_text("EVALSHA");
+    (void) ngx_mutt_redis_word(ngx_mutt_ingest_sha, 40);
+    ngx_mutt_write_text("7");
+    ngx_mutt_write_text(mutt_set_text(s, MUTT_SET_INGEST_QUEUE_NAME));
+    ngx_mutt_write_text(mutt_keys[MUTT_KEY_LEDGER]);
+    ngx_mutt_write_text(mutt_keys[MUTT_KEY_REJECTED]);
+    ngx_mutt_write_text(mutt_keys[MUTT_KEY_RATE_INGEST]);
+    ngx_mutt_write_counter(prefix, "1m:%Y-%m-%dT%H:%M", &tm);
+    ngx_mutt_write_counter(prefix, "1h:%Y-%m-%dT%H", &tm);
+    ngx_mutt_write_counter(prefix, "24h:%Y-%m-%d", &tm);
+
+    (void) ngx_mutt_redis_int(mutt_set_int(s, MUTT_SET_MAX_INGEST_QUEUE_SIZE));
+    (void) ngx_mutt_redis_int(mutt_set_int(s, MUTT_SET_INGEST_REJECTED_MAX));
+    (void) ngx_mutt_redis_int(mutt_set_int(s, MUTT_SET_INGEST_DEDUP_WINDOW));
+    ngx_mutt_write_text(mutt_keys[MUTT_KEY_DEDUP]);
+    (void) ngx_mutt_redis_int(mutt_set_bool(s, MUTT_SET_RATE_LIMIT_ENABLED)
+                              ? mutt_set_int(s, MUTT_SET_INGEST_MAX_RATE) : 0);
+    (void) ngx_mutt_redis_int(mutt_set_int(s, MUTT_SET_INGEST_RATE_WINDOW));
+    (void) ngx_mutt_redis_int(batch->n);
+
+    for (i = 0; i < batch->n; i++) {
+        ngx_mutt_write_items(batch->pushes[i]);
+    }
+}
+
+
+static void
+ngx_mutt_fail_batch(ngx_mutt_batch_t *batch)
+{
+    ngx_uint_t        i;
+    ngx_mutt_push_t  *push;
+
+    for (i = 0; i < batch->n; i++) {
+        push = batch->pushes[i];
+
+        if (push != NULL) {
+            batch->pushes[i] = NULL;
+            ngx_mutt_push_done(push, NGX_MUTT_PUSH_FAILED);
+        }
+    }
+
+    ngx_free(batch);
+}
+
+
+static void
+ngx_mutt_push_handler(ngx_event_t *ev)
+{
+    ngx_uint_t         words;
+    ngx_mutt_batch_t  *batch;
+
+    while (!ngx_queue_empty(&ngx_mutt_ready)) {
+        batch = ngx_mutt_collect(&words);
+
+        if (batch == NULL) {
+            return;
+        }
+
+        /* EVALSHA, sha, 7, seven keys, seven settings */
+        if (ngx_mutt_redis_begin(17 + words, ngx_mutt_pushed, batch)
+            != NGX_OK)
+        {
+            ngx_mutt_inflight -= batch->events;
+            ngx_mutt_fail_batch(batch);
+            continue;
+        }
+
+        ngx_mutt_write_command(batch);
+    }
+}
+
+
+/* The script is not there any more and nothing was done: once more. */
+static ngx_flag_t
+ngx_mutt_again(ngx_mutt_batch_t *batch, redisReply *reply)
+{
+    ngx_uint_t        i;
+    ngx_mutt_push_t  *push;
+
+    if (reply->type != REDIS_REPLY_ERROR
+        || ngx_strncmp(reply->str, "NOSCRIPT", 8) != 0)
+    {
+        return 0;
+    }
+
+    ngx_mutt_redis_load();
+
+    for (i = 0; i < batch->n; i++) {
+        push = batch->pushes[i];
+
+        if (push != NULL) {
+            push->batch = NULL;
+            ngx_mutt_inflight += push->items->nelts;
+            ngx_queue_insert_tail(&ngx_mutt_ready, &push->queue);
+        }
+    }
+
+    ngx_free(batch);
+    ngx_post_event(&ngx_mutt_push_event, &ngx_posted_events);
+
+    return 1;
+}
+
+
+static void
+ngx_mutt_pushed(void *data, struct redisReply *answer)
+{
+    redisReply         *reply = (redisReply *) answer;
+    ngx_mutt_batch_t   *batch = data;
+
+    ngx_uint_t          i;
+    redisReply        **a;
+    ngx_mutt_push_t    *push;
+
+    static time_t       warned;
+
+    ngx_mutt_inflight -= batch->events;
+
+    if (reply != NULL && ngx_mutt_again(batch, reply)) {
+        return;
+    }
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements
+           != NGX_MUTT_ANSWER_HEAD + NGX_MUTT_ANSWER * batch->n)
+    {
+        if (reply != NULL && warned != ngx_time()) {
+            warned = ngx_time();
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "mutt: redis refuses events: %s",
+                          reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                           : "odd reply");
+        }
+
+        ngx_mutt_fail_batch(batch);
+        return;
+    }
+
+    ngx_mutt_witness(reply->element[0]->integer);
+
+    if (reply->element[1]->integer != 0) {
+        mutt_metric_add(ngx_mutt_slots(), MUTT_M_INGEST_RATE_ERRORS_ALL,
+                        batch->n);
+
+        if (warned + 60 <= ngx_time()) {
+            warned = ngx_time();
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "mutt: the rate limiter is broken, "
+                          "requests pass unlimited");
+        }
+    }
+
+    for (i = 0; i < batch->n; i++) {
+        push = batch->pushes[i];
+
+        if (push == NULL) {
+            continue;
+        }
+
+        a = &reply->element[NGX_MUTT_ANSWER_HEAD + NGX_MUTT_ANSWER * i];
+        push->depth = a[1]->integer;
+        push->pushed = a[2]->integer;
+        push->duplicates = a[3]->integer;
+        push->remaining = a[4]->integer;
+        push->reset = a[5]->integer;
+        batch->pushes[i] = NULL;
+
+        mutt_metric_set(ngx_mutt_slots(), MUTT_M_INGEST_QUEUE_DEPTH_ALL,
+                        push->depth);
+        ngx_mutt_push_done(push, (ngx_mutt_push_status_t) a[0]->integer);
+    }
+
+    ngx_free(batch);
+}

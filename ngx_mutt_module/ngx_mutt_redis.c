@@ -1,0 +1,772 @@
+
+/*
+ * The link of a worker process to Redis: one connection, owned by nginx, on
+ * which all commands travel in order; hiredis only reads the replies.
+ *
+ *   IDLE -> CONNECTING -> GREETING -> READY -> (error) -> IDLE, wait, again
+ *
+ * Commands are taken while the link is up or on its way up; while it waits
+ * to connect again they are refused at once.  Each has a deadline; since
+ * replies come in order, the oldest one's stands for all.  When the link
+ * dies every command that has no answer is told so: whether it ran is
+ * unknown, and no later connection can bring somebody else's answer.
+ */
+
+
+#include "ngx_mutt_module.h"
+
+#include <hiredis/hiredis.h>
+#include <hiredis/read.h>
+
+#include "domain/mutt_scripts.h"
+#include "domain/mutt_keys.h"
+
+
+#define NGX_MUTT_BLOCK          65536
+#define NGX_MUTT_OPS_MAX        8192
+#define NGX_MUTT_RECONNECT_MIN  50
+#define NGX_MUTT_RECONNECT_MAX  1000
+#define NGX_MUTT_READ_BUDGET    (1024 * 1024)
+
+
+typedef enum {
+    NGX_MUTT_IDLE = 0,
+    NGX_MUTT_CONNECTING,
+    NGX_MUTT_GREETING,
+    NGX_MUTT_READY
+} ngx_mutt_link_state_t;
+
+
+typedef struct ngx_mutt_block_s  ngx_mutt_block_t;
+
+struct ngx_mutt_block_s {
+    ngx_mutt_block_t       *next;
+    u_char                 *pos;
+    u_char                 *last;
+    u_char                  data[NGX_MUTT_BLOCK];
+};
+
+
+struct ngx_mutt_op_s {
+    ngx_queue_t             queue;
+    ngx_mutt_op_pt          handler;
+    void                   *data;
+    ngx_msec_t              deadline;
+};
+
+
+typedef struct {
+    ngx_mutt_link_state_t   state;
+    ngx_mutt_main_conf_t   *mcf;
+    ngx_peer_connection_t   peer;
+    ngx_connection_t       *connection;
+    redisReader            *reader;
+    ngx_queue_t             ops;        /* sent or to be sent, in order */
+    ngx_queue_t             spare;
+    ngx_uint_t              n_ops;
+    ngx_uint_t              greetings;  /* replies still expected */
+    ngx_mutt_block_t       *out;
+    ngx_mutt_block_t       *out_last;
+    ngx_mutt_block_t       *spare_block;
+    size_t                  bytes;      /* not yet written */
+    ngx_event_t             deadline;
+    ngx_event_t             reconnect;
+    ngx_msec_t              delay;
+    ngx_uint_t              lost;       /* connections, for the log */
+    ngx_flag_t              answered;   /* well, last time */
+    u_char                 *input;
+} ngx_mutt_link_t;
+
+
+static void ngx_mutt_connect(ngx_mutt_link_t *link);
+static void ngx_mutt_read_handler(ngx_event_t *rev);
+static void ngx_mutt_write_handler(ngx_event_t *wev);
+static void ngx_mutt_deadline_handler(ngx_event_t *ev);
+static void ngx_mutt_reconnect_handler(ngx_event_t *ev);
+static void ngx_mutt_fail(ngx_mutt_link_t *link, const char *why);
+static void ngx_mutt_greet(ngx_mutt_link_t *link);
+
+
+u_char  ngx_mutt_ingest_sha[40];
+
+static ngx_mutt_link_t  ngx_mutt_link;
+
+
+ngx_int_t
+ngx_mutt_redis_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf)
+{
+    char              sha[41];
+    ngx_mutt_link_t  *link;
+
+    link = &ngx_mutt_link;
+    ngx_memzero(link, sizeof(ngx_mutt_link_t));
+
+    if (!mutt_sha1_hex((mutt_str_t) { mutt_scripts[0].text,
+                                      mutt_scripts[0].len }, sha))
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ngx_mutt_ingest_sha, sha, 40);
+
+    link->mcf = mcf;
+    link->input = ngx_palloc(cycle->pool, NGX_MUTT_BLOCK);
+    if (link->input == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_init(&link->ops);
+    ngx_queue_init(&link->spare);
+
+    link->deadline.handler = ngx_mutt_deadline_handler;
+    link->deadline.data = link;
+    link->deadline.log = cycle->log;
+
+    link->reconnect.handler = ngx_mutt_reconnect_handler;
+    link->reconnect.data = link;
+    link->reconnect.log = cycle->log;
+    link->reconnect.cancelable = 1;
+
+    link->delay = NGX_MUTT_RECONNECT_MIN;
+    ngx_mutt_connect(link);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_mutt_drop_output(ngx_mutt_link_t *link)
+{
+    ngx_mutt_block_t  *next;
+
+    while (link->out != NULL) {
+        next = link->out->next;
+        ngx_free(link->out);
+        link->out = next;
+    }
+
+    link->out_last = NULL;
+    link->bytes = 0;
+}
+
+
+static void
+ngx_mutt_close(ngx_mutt_link_t *link)
+{
+    if (link->connection != NULL) {
+        ngx_close_connection(link->connection);
+        link->connection = NULL;
+    }
+
+    if (link->reader != NULL) {
+        redisReaderFree(link->reader);
+        link->reader = NULL;
+    }
+
+    if (link->deadline.timer_set) {
+        ngx_del_timer(&link->deadline);
+    }
+
+    ngx_mutt_drop_output(link);
+    link->state = NGX_MUTT_IDLE;
+    link->greetings = 0;
+}
+
+
+void
+ngx_mutt_redis_exit(void)
+{
+    ngx_queue_t      *q;
+    ngx_mutt_link_t  *link;
+
+    link = &ngx_mutt_link;
+    ngx_mutt_close(link);
+
+    while (!ngx_queue_empty(&link->spare)) {
+        q = ngx_queue_head(&link->spare);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, ngx_mutt_op_t, queue));
+    }
+
+    if (link->spare_block != NULL) {
+        ngx_free(link->spare_block);
+        link->spare_block = NULL;
+    }
+
+    if (link->reconnect.timer_set) {
+        ngx_del_timer(&link->reconnect);
+    }
+}
+
+
+ngx_flag_t
+ngx_mutt_redis_ready(void)
+{
+    return ngx_mutt_link.state != NGX_MUTT_IDLE;
+}
+
+
+ngx_flag_t
+ngx_mutt_redis_connected(void)
+{
+    return ngx_mutt_link.state == NGX_MUTT_READY && ngx_mutt_link.answered;
+}
+
+
+static void
+ngx_mutt_connect(ngx_mutt_link_t *link)
+{
+    ngx_int_t          rc;
+    ngx_addr_t        *addr;
+    ngx_connection_t  *c;
+
+    addr = &link->mcf->redis_url.addrs[0];
+
+    ngx_memzero(&link->peer, sizeof(ngx_peer_connection_t));
+    link->peer.sockaddr = addr->sockaddr;
+    link->peer.socklen = addr->socklen;
+    link->peer.name = &addr->name;
+    link->peer.get = ngx_event_get_peer;
+    link->peer.log = ngx_cycle->log;
+    link->peer.log_error = NGX_ERROR_ERR;
+
+    rc = ngx_event_connect_peer(&link->peer);
+
+    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
+        link->connection = link->peer.connection;
+        ngx_mutt_fail(link, "connect failed");
+        return;
+    }
+
+    c = link->peer.connection;
+    c->data = link;
+    c->log = ngx_cycle->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->read->handler = ngx_mutt_read_handler;
+    c->write->handler = ngx_mutt_write_handler;
+    link->connection = c;
+
+    link->reader = redisReaderCreate();
+    if (link->reader == NULL) {
+        ngx_mutt_fail(link, "out of memory");
+        return;
+    }
+
+    link->state = NGX_MUTT_CONNECTING;
+    ngx_add_timer(&link->deadline, link->mcf->redis_timeout);
+    ngx_mutt_greet(link);
+
+    /* a connected unix socket is writable now, and tells of it at once */
+    if (rc == NGX_OK) {
+        ngx_post_event(c->write, &ngx_posted_events);
+    }
+}
+
+
+/* Tells the commands in flight, closes, and connects again later. */
+static void
+ngx_mutt_fail(ngx_mutt_link_t *link, const char *why)
+{
+    ngx_queue_t     failed, *q;
+    ngx_mutt_op_t  *op;
+
+    if (link->lost++ == 0) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mutt: redis is away: %s", why);
+    }
+
+    link->answered = 0;
+    ngx_mutt_close(link);
+
+    /* handlers may queue again; what they queue is refused by now */
+    ngx_queue_init(&failed);
+
+    if (!ngx_queue_empty(&link->ops)) {
+        ngx_queue_add(&failed, &link->ops);
+        ngx_queue_init(&link->ops);
+    }
+
+    link->n_ops = 0;
+
+    if (!ngx_exiting && !ngx_terminate && !ngx_quit) {
+        ngx_add_timer(&link->reconnect,
+                      link->delay / 2 + ngx_random() % (link->delay / 2 + 1));
+    }
+
+    link->delay = ngx_min(link->delay * 2, NGX_MUTT_RECONNECT_MAX);
+
+    while (!ngx_queue_empty(&failed)) {
+        q = ngx_queue_head(&failed);
+        ngx_queue_remove(q);
+        op = ngx_queue_data(q, ngx_mutt_op_t, queue);
+        ngx_queue_insert_head(&link->spare, q);
+        op->handler(op->data, NULL);
+    }
+}
+
+
+static void
+ngx_mutt_reconnect_handler(ngx_event_t *ev)
+{
+    if (!ngx_exiting) {
+        ngx_mutt_connect(ev->data);
+    }
+}
+
+
+static void
+ngx_mutt_deadline_handler(ngx_event_t *ev)
+{
+    ngx_mutt_op_t    *op;
+    ngx_mutt_link_t  *link;
+
+    link = ev->data;
+
+    if (link->state == NGX_MUTT_READY) {
+
+        if (ngx_queue_empty(&link->ops)) {
+            return;
+        }
+
+        op = ngx_queue_data(ngx_queue_head(&link->ops), ngx_mutt_op_t, queue);
+
+        if ((ngx_msec_int_t) (op->deadline - ngx_current_msec) > 0) {
+            ngx_add_timer(&link->deadline, op->deadline - ngx_current_msec);
+            return;
+        }
+    }
+
+    ngx_mutt_fail(link, "no answer in time");
+}
+
+
+static ngx_int_t
+ngx_mutt_append(ngx_mutt_link_t *link, const void *data, size_t len)
+{
+    size_t             n;
+    const u_char      *p;
+    ngx_mutt_block_t  *b;
+
+    p = data;
+    link->bytes += len;
+
+    while (len > 0) {
+        b = link->out_last;
+
+        if (b == NULL || b->last == b->data + NGX_MUTT_BLOCK) {
+            b = link->spare_block;
+            link->spare_block = NULL;
+
+            if (b == NULL) {
+                b = ngx_alloc(sizeof(ngx_mutt_block_t), ngx_cycle->log);
+            }
+
+            if (b == NULL) {
+                return NGX_ERROR;
+            }
+
+            b->next = NULL;
+            b->pos = b->data;
+            b->last = b->data;
+
+            if (link->out_last != NULL) {
+                link->out_last->next = b;
+
+            } else {
+                link->out = b;
+            }
+
+            link->out_last = b;
+        }
+
+        n = ngx_min(len, (size_t) (b->data + NGX_MUTT_BLOCK - b->last));
+        b->last = ngx_cpymem(b->last, p, n);
+        p += n;
+        len -= n;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_mutt_redis_word(const void *data, size_t len)
+{
+    u_char            head[NGX_SIZE_T_LEN + 4], *last;
+    ngx_mutt_link_t  *link;
+
+    link = &ngx_mutt_link;
+    last = ngx_sprintf(head, "$%uz" CRLF, len);
+
+    if (ngx_mutt_append(link, head, last - head) != NGX_OK
+        || ngx_mutt_append(link, data, len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_mutt_append(link, CRLF, 2);
+}
+
+
+ngx_int_t
+ngx_mutt_redis_int(ngx_int_t n)
+{
+    u_char  text[NGX_INT64_LEN], *last;
+
+    last = ngx_sprintf(text, "%i", n);
+
+    return ngx_mutt_redis_word(text, last - text);
+}
+
+
+static ngx_int_t
+ngx_mutt_words(ngx_uint_t n)
+{
+    u_char   head[NGX_SIZE_T_LEN + 4], *last;
+
+    last = ngx_sprintf(head, "*%ui" CRLF, n);
+
+    return ngx_mutt_append(&ngx_mutt_link, head, last - head);
+}
+
+
+static void
+ngx_mutt_word(ngx_str_t *word)
+{
+    (void) ngx_mutt_redis_word(word->data, word->len);
+}
+
+
+static void
+ngx_mutt_load_script(void)
+{
+    static ngx_str_t  script = ngx_string("SCRIPT");
+    static ngx_str_t  load = ngx_string("LOAD");
+
+    (void) ngx_mutt_words(3);
+    ngx_mutt_word(&script);
+    ngx_mutt_word(&load);
+    (void) ngx_mutt_redis_word(mutt_scripts[0].text, mutt_scripts[0].len);
+}
+
+
+/* What a new connection says first; nothing waits for it but the state. */
+static void
+ngx_mutt_greet(ngx_mutt_link_t *link)
+{
+    static ngx_str_t  auth = ngx_string("AUTH");
+    static ngx_str_t  select = ngx_string("SELECT");
+    static ngx_str_t  client = ngx_string("CLIENT");
+    static ngx_str_t  setname = ngx_string("SETNAME");
+    static ngx_str_t  name = ngx_string("mutt-nginx");
+
+    if (link->mcf->redis_password.len > 0) {
+        (void) ngx_mutt_words(2);
+        ngx_mutt_word(&auth);
+        ngx_mutt_word(&link->mcf->redis_password);
+        link->greetings++;
+    }
+
+    if (link->mcf->redis_db > 0) {
+        (void) ngx_mutt_words(2);
+        ngx_mutt_word(&select);
+        (void) ngx_mutt_redis_int(link->mcf->redis_db);
+        link->greetings++;
+    }
+
+    (void) ngx_mutt_words(3);
+    ngx_mutt_word(&client);
+    ngx_mutt_word(&setname);
+    ngx_mutt_word(&name);
+
+    ngx_mutt_load_script();
+    link->greetings += 2;
+}
+
+
+static void
+ngx_mutt_ignore(void *data, struct redisReply *reply)
+{
+}
+
+
+void
+ngx_mutt_redis_load(void)
+{
+    static ngx_str_t  script = ngx_string("SCRIPT");
+    static ngx_str_t  load = ngx_string("LOAD");
+
+    if (ngx_mutt_redis_begin(3, ngx_mutt_ignore, NULL) == NGX_OK) {
+        ngx_mutt_word(&script);
+        ngx_mutt_word(&load);
+        (void) ngx_mutt_redis_word(mutt_scripts[0].text, mutt_scripts[0].len);
+    }
+}
+
+
+ngx_int_t
+ngx_mutt_redis_begin(ngx_uint_t n, ngx_mutt_op_pt handler, void *data)
+{
+    ngx_queue_t      *q;
+    ngx_mutt_op_t    *op;
+    ngx_mutt_link_t  *link;
+
+    link = &ngx_mutt_link;
+
+    if (link->state == NGX_MUTT_IDLE || link->n_ops >= NGX_MUTT_OPS_MAX
+        || link->bytes >= link->mcf->inflight_bytes)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (!ngx_queue_empty(&link->spare)) {
+        q = ngx_queue_head(&link->spare);
+        ngx_queue_remove(q);
+        op = ngx_queue_data(q, ngx_mutt_op_t, queue);
+
+    } else {
+        op = ngx_alloc(sizeof(ngx_mutt_op_t), ngx_cycle->log);
+        if (op == NULL) {
+            return NGX_DECLINED;
+        }
+    }
+
+    op->handler = handler;
+    op->data = data;
+    op->deadline = ngx_current_msec + link->mcf->redis_timeout;
+
+    ngx_queue_insert_tail(&link->ops, &op->queue);
+    link->n_ops++;
+
+    if (!link->deadline.timer_set) {
+        ngx_add_timer(&link->deadline, link->mcf->redis_timeout);
+    }
+
+    if (link->state == NGX_MUTT_READY) {
+        ngx_post_event(link->connection->write, &ngx_posted_events);
+    }
+
+    return ngx_mutt_words(n);
+}
+
+
+static void
+ngx_mutt_write_handler(ngx_event_t *wev)
+{
+    ssize_t            n;
+    ngx_connection_t  *c;
+    ngx_mutt_link_t   *link;
+    ngx_mutt_block_t  *b;
+
+    c = wev->data;
+    link = c->data;
+
+    if (link->state == NGX_MUTT_CONNECTING) {
+        link->state = NGX_MUTT_GREETING;
+    }
+
+    while (link->out != NULL) {
+        b = link->out;
+
+        if (b->pos < b->last) {
+            n = c->send(c, b->pos, b->last - b->pos);
+
+            if (n == NGX_AGAIN) {
+                break;
+            }
+
+            if (n <= 0) {
+                ngx_mutt_fail(link, "send failed");
+                return;
+            }
+
+            b->pos += n;
+            link->bytes -= n;
+            continue;
+        }
+
+        link->out = b->next;
+
+        if (link->out == NULL) {
+            link->out_last = NULL;
+        }
+
+        if (link->spare_block == NULL) {
+            link->spare_block = b;
+
+        } else {
+            ngx_free(b);
+        }
+    }
+
+    if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+        ngx_mutt_fail(link, "event failed");
+    }
+}
+
+
+/* Replies that say this server is not one to talk to now. */
+static ngx_flag_t
+ngx_mutt_unfit(redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR
+           && (ngx_strncmp(reply->str, "READONLY ", 9) == 0
+               || ngx_strncmp(reply->str, "LOADING ", 8) == 0
+               || ngx_strncmp(reply->str, "MASTERDOWN ", 11) == 0
+               || ngx_strncmp(reply->str, "NOAUTH ", 7) == 0);
+}
+
+
+/* NGX_ERROR when the connection is of no use. */
+static ngx_int_t
+ngx_mutt_greeted(ngx_mutt_link_t *link, redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (--link->greetings > 0) {
+        return NGX_OK;
+    }
+
+    link->state = NGX_MUTT_READY;
+    link->delay = NGX_MUTT_RECONNECT_MIN;
+    link->answered = 1;
+
+    if (link->lost > 0) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "mutt: redis is back");
+        link->lost = 0;
+    }
+
+    ngx_post_event(link->connection->write, &ngx_posted_events);
+
+    return NGX_OK;
+}
+
+
+/* Hands a reply to the oldest command. */
+static ngx_int_t
+ngx_mutt_answer(ngx_mutt_link_t *link, redisReply *reply)
+{
+    ngx_queue_t     *q;
+    ngx_mutt_op_t   *op;
+    ngx_mutt_op_pt   handler;
+
+    if (link->greetings > 0) {
+        return ngx_mutt_greeted(link, reply);
+    }
+
+    if (ngx_queue_empty(&link->ops) || ngx_mutt_unfit(reply)) {
+        return NGX_ERROR;
+    }
+
+    q = ngx_queue_head(&link->ops);
+    ngx_queue_remove(q);
+    link->n_ops--;
+
+    op = ngx_queue_data(q, ngx_mutt_op_t, queue);
+    handler = op->handler;
+    ngx_queue_insert_head(&link->spare, q);
+
+    link->answered = 1;
+    handler(op->data, (struct redisReply *) reply);
+
+    return NGX_OK;
+}
+
+
+/* Arms the deadline for the oldest command that is left. */
+static void
+ngx_mutt_rearm(ngx_mutt_link_t *link)
+{
+    ngx_mutt_op_t   *op;
+    ngx_msec_int_t   left;
+
+    if (link->deadline.timer_set) {
+        ngx_del_timer(&link->deadline);
+    }
+
+    if (link->greetings > 0) {
+        ngx_add_timer(&link->deadline, link->mcf->redis_timeout);
+        return;
+    }
+
+    if (ngx_queue_empty(&link->ops)) {
+        return;
+    }
+
+    op = ngx_queue_data(ngx_queue_head(&link->ops), ngx_mutt_op_t, queue);
+    left = op->deadline - ngx_current_msec;
+    ngx_add_timer(&link->deadline, left > 0 ? (ngx_msec_t) left : 1);
+}
+
+
+static void
+ngx_mutt_read_handler(ngx_event_t *rev)
+{
+    void              *reply;
+    size_t             total;
+    ssize_t            n;
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+    ngx_mutt_link_t   *link;
+
+    c = rev->data;
+    link = c->data;
+    total = 0;
+
+    while (total < NGX_MUTT_READ_BUDGET) {
+        n = c->recv(c, link->input, NGX_MUTT_BLOCK);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n <= 0) {
+            ngx_mutt_fail(link, "connection closed");
+            return;
+        }
+
+        total += n;
+
+        if (redisReaderFeed(link->reader, (char *) link->input, n)
+            != REDIS_OK)
+        {
+            ngx_mutt_fail(link, "reply too large");
+            return;
+        }
+
+        for ( ;; ) {
+            reply = NULL;
+
+            if (redisReaderGetReply(link->reader, &reply) != REDIS_OK) {
+                ngx_mutt_fail(link, "bad reply");
+                return;
+            }
+
+            if (reply == NULL) {
+                break;
+            }
+
+            rc = ngx_mutt_answer(link, reply);
+            freeReplyObject(reply);
+
+            if (rc != NGX_OK) {
+                ngx_mutt_fail(link, "refused by redis");
+                return;
+            }
+        }
+    }
+
+    if (total >= NGX_MUTT_READ_BUDGET) {
+        ngx_post_event(rev, &ngx_posted_next_events);
+    }
+
+    ngx_mutt_rearm(link);
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_mutt_fail(link, "event failed");
+    }
+}

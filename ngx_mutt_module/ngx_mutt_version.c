@@ -1,0 +1,276 @@
+
+/*
+ * Versions and correlation: negotiated from the request, told on every
+ * response of a server that serves MUTT, nginx's own error pages included.
+ */
+
+
+#include "ngx_mutt_module.h"
+
+
+static ngx_int_t ngx_mutt_header_filter(ngx_http_request_t *r);
+static void ngx_mutt_negotiate(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+static ngx_flag_t ngx_mutt_supported(ngx_str_t *value, ngx_mutt_ctx_t *ctx);
+static void ngx_mutt_correlate(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+static ngx_int_t ngx_mutt_add_deprecation(ngx_http_request_t *r,
+    ngx_mutt_ctx_t *ctx);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+static ngx_str_t  ngx_mutt_versions[] = {
+    ngx_string("2.5"),
+    ngx_string("2.0"),
+    ngx_string("1.0"),
+};
+
+
+ngx_int_t
+ngx_mutt_header_filter_init(ngx_conf_t *cf)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_mutt_header_filter;
+
+    return NGX_OK;
+}
+
+
+ngx_mutt_ctx_t *
+ngx_mutt_get_ctx(ngx_http_request_t *r)
+{
+    ngx_mutt_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mutt_module);
+
+    if (ctx != NULL) {
+        return ctx;
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_mutt_ctx_t));
+
+    if (ctx != NULL) {
+        ngx_mutt_correlate(r, ctx);
+        ngx_mutt_negotiate(r, ctx);
+        ngx_http_set_ctx(r, ctx, ngx_http_mutt_module);
+    }
+
+    return ctx;
+}
+
+
+ngx_str_t *
+ngx_mutt_find_header(ngx_http_request_t *r, const char *name,
+    ngx_uint_t *count)
+{
+    size_t            len;
+    ngx_str_t        *found;
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    len = ngx_strlen(name);
+    part = &r->headers_in.headers.part;
+    header = part->elts;
+    found = NULL;
+    n = 0;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            header = part->elts;
+            i = 0;
+        }
+
+        if (header[i].key.len == len
+            && ngx_strncasecmp(header[i].key.data, (u_char *) name, len) == 0)
+        {
+            found = found == NULL ? &header[i].value : found;
+            n++;
+        }
+    }
+
+    if (count != NULL) {
+        *count = n;
+    }
+
+    return found;
+}
+
+
+static void
+ngx_mutt_correlate(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
+{
+    u_char        random[10];
+    ngx_str_t    *sent;
+    mutt_uuid_t   id;
+    ngx_time_t   *tp;
+
+    sent = ngx_mutt_find_header(r, "x-correlation-id", NULL);
+
+    if (sent != NULL
+        && mutt_event_correlation_ok((mutt_str_t) { (char *) sent->data,
+                                                    sent->len }))
+    {
+        ctx->correlation_id = *sent;
+        return;
+    }
+
+    tp = ngx_timeofday();
+    ngx_memzero(random, sizeof(random));
+    (void) mutt_random(random, sizeof(random));
+
+    id = mutt_uuid_v7(((mutt_usec_t) tp->sec * 1000 + tp->msec) * 1000,
+                      random);
+    mutt_uuid_format(&id, (char *) ctx->correlation);
+
+    ctx->correlation_id.data = ctx->correlation;
+    ctx->correlation_id.len = MUTT_UUID_LEN;
+}
+
+
+static ngx_flag_t
+ngx_mutt_supported(ngx_str_t *value, ngx_mutt_ctx_t *ctx)
+{
+    ngx_uint_t  i;
+
+    if (value == NULL) {
+        return 0;
+    }
+
+    for (i = 0; i < sizeof(ngx_mutt_versions) / sizeof(ngx_str_t); i++) {
+        if (value->len == ngx_mutt_versions[i].len
+            && ngx_memcmp(value->data, ngx_mutt_versions[i].data, value->len)
+               == 0)
+        {
+            ctx->version = ngx_mutt_versions[i];
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_mutt_negotiate(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
+{
+    ngx_str_t  arg;
+
+    ctx->version = ngx_mutt_versions[0];
+
+    if (ngx_mutt_supported(ngx_mutt_find_header(r, "accept-version", NULL),
+                           ctx)
+        || ngx_mutt_supported(ngx_mutt_find_header(r, "x-api-version", NULL),
+                              ctx))
+    {
+        return;
+    }
+
+    if (ngx_http_arg(r, (u_char *) "api_version", 11, &arg) == NGX_OK) {
+        (void) ngx_mutt_supported(&arg, ctx);
+    }
+}
+
+
+static ngx_int_t
+ngx_mutt_header_filter(ngx_http_request_t *r)
+{
+    ngx_str_t             value;
+    ngx_mutt_ctx_t       *ctx;
+    ngx_mutt_srv_conf_t  *scf;
+
+    scf = ngx_http_get_module_srv_conf(r, ngx_http_mutt_module);
+
+    if (!scf->used || r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx = ngx_mutt_get_ctx(r);
+
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->route == NULL && r->uri.len >= 8
+        && ngx_strncmp(r->uri.data, "/api/v1/", 8) == 0)
+    {
+        ctx->deprecated = 1;
+    }
+
+    if (ngx_mutt_add_header(r, "X-API-Version", &ctx->version) != NGX_OK
+        || ngx_mutt_add_header(r, "X-Correlation-ID", &ctx->correlation_id)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&value, "2.5, 2.0, 1.0");
+
+    if (ngx_mutt_add_header(r, "X-API-Supported-Versions", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->deprecated) {
+        ngx_str_set(&value, "true");
+
+    } else {
+        ngx_str_set(&value, "false");
+    }
+
+    if (ngx_mutt_add_header(r, "X-API-Deprecated", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->deprecated && ngx_mutt_add_deprecation(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+/* RFC 9745, RFC 8594, RFC 8288. */
+static ngx_int_t
+ngx_mutt_add_deprecation(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
+{
+    ngx_str_t  value;
+
+    ngx_str_set(&value, "@1762732800");
+
+    if (ngx_mutt_add_header(r, "Deprecation", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&value, "Wed, 30 Jun 2027 00:00:00 GMT");
+
+    if (ngx_mutt_add_header(r, "Sunset", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&value, "2027-06-30");
+
+    if (ngx_mutt_add_header(r, "X-API-Sunset", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->route == NULL || ctx->route->successor == NULL) {
+        return NGX_OK;
+    }
+
+    value.data = ngx_pnalloc(r->pool, ngx_strlen(ctx->route->successor)
+                                      + sizeof("<>; rel=\"successor-version\""));
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "<%s>; rel=\"successor-version\"",
+                            ctx->route->successor)
+                - value.data;
+
+    return ngx_mutt_add_header(r, "Link", &value);
+}
