@@ -628,7 +628,7 @@ ngx_mutt_ingest_all_rejected(ngx_mutt_ingest_t *in)
                               mutt_buf_str(&extra));
     mutt_buf_done(&extra);
 
-    return ngx_mutt_answered(rc);
+    return rc;
 }
 
 
