@@ -55,12 +55,13 @@ help:
 	@echo 'make clean       delete what was built'
 
 up:
-	tools/packages run
-	$(MAKE) all
-	tools/mutt-stack up
+	@tools/packages run
+	@echo 'Building ...'
+	@$(MAKE) -s --no-print-directory all
+	@tools/mutt-stack up
 
 down status clean-data:
-	tools/mutt-stack $@
+	@tools/mutt-stack $@
 
 test:
 	tools/packages test
