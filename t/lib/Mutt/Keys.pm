@@ -19,6 +19,9 @@ sub strays {
         my ($name, $type) = @$key;
         my $row = $name;
 
+        # it went since its name was asked for
+        next if $type eq 'none';
+
         until (exists $type{$row} || exists $type{"$row:"}) {
             last unless $row =~ s/:[^:]*$//;
         }

@@ -92,7 +92,7 @@ sub env {
     return $self;
 }
 
-# Text for nginx: in its server block instead of the usual "mutt on", in its
+# Text for nginx: in its server block instead of the usual location, in its
 # http block, at the top.  %%NAME%% is replaced: PORT, DIR, or part_PORT.
 sub conf { $_[0]->{server} = $_[1]; return $_[0] }
 sub http_conf { $_[0]->{http} = $_[1]; return $_[0] }
@@ -598,7 +598,15 @@ sub write_conf {
     my ($self) = @_;
 
     my $dir = $self->{dir};
-    my $server = $self->{server} // "mutt on;\n";
+    my $server = $self->{server} // <<'EOS';
+location / {
+            mutt_ingest;
+            mutt_api;
+            mutt_metrics;
+            mutt_health;
+            mutt_dashboard;
+        }
+EOS
     my $user = $< == 0 ? "user root;\n" : '';
 
     my $conf = <<"EOC";
@@ -613,6 +621,7 @@ events {
 
 http {
     access_log $dir/access.log;
+    client_max_body_size 0;
     client_body_temp_path $dir/body;
     proxy_temp_path $dir/proxy;
     fastcgi_temp_path $dir/fastcgi;
