@@ -182,7 +182,7 @@ ngx_mutt_ingest(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
     rc = ngx_mutt_ingest_media(r, in);
 
     if (rc != NGX_OK) {
-        return rc;
+        return rc == NGX_DECLINED ? NGX_OK : rc;
     }
 
     return ngx_mutt_read_body(r, &in->body, cap, ngx_mutt_ingest_read);
@@ -217,6 +217,14 @@ ngx_mutt_ingest_fail(ngx_mutt_ingest_t *in, mutt_api_code_t code,
     }
 
     return ngx_mutt_send_error_status(in->request, code, status, extra);
+}
+
+
+/* What a step returns behind an answer: NGX_OK would mean "go on". */
+static ngx_int_t
+ngx_mutt_answered(ngx_int_t rc)
+{
+    return rc == NGX_OK ? NGX_DECLINED : rc;
 }
 
 
@@ -270,8 +278,8 @@ ngx_mutt_ingest_media(ngx_http_request_t *r, ngx_mutt_ingest_t *in)
     if (r->headers_in.expect != NULL
         && !ngx_mutt_is(&r->headers_in.expect->value, "100-continue"))
     {
-        return ngx_mutt_send_error_status(r, MUTT_API_INVALID_PARAMETER, 417,
-                                          mutt_str(NULL));
+        return ngx_mutt_answered(ngx_mutt_send_error_status(r,
+                       MUTT_API_INVALID_PARAMETER, 417, mutt_str(NULL)));
     }
 
     h = r->headers_in.content_type;
@@ -292,9 +300,10 @@ ngx_mutt_ingest_media(ngx_http_request_t *r, ngx_mutt_ingest_t *in)
     }
 
     if (!fits) {
-        return ngx_mutt_ingest_fail(in, MUTT_API_UNSUPPORTED_MEDIA, MUTT_STR(
+        return ngx_mutt_answered(ngx_mutt_ingest_fail(in,
+            MUTT_API_UNSUPPORTED_MEDIA, MUTT_STR(
             ",\"accepted\":[\"application/json\",\"application/x-ndjson\","
-            "\"text/plain\"]"));
+            "\"text/plain\"]")));
     }
 
     coding = ngx_mutt_find_header(r, "content-encoding", &count);
@@ -311,8 +320,9 @@ ngx_mutt_ingest_media(ngx_http_request_t *r, ngx_mutt_ingest_t *in)
         return NGX_OK;
     }
 
-    return ngx_mutt_ingest_fail(in, MUTT_API_UNSUPPORTED_MEDIA, MUTT_STR(
-        ",\"accepted\":[\"gzip\",\"deflate\",\"identity\"]"));
+    return ngx_mutt_answered(ngx_mutt_ingest_fail(in,
+        MUTT_API_UNSUPPORTED_MEDIA, MUTT_STR(
+        ",\"accepted\":[\"gzip\",\"deflate\",\"identity\"]")));
 }
 
 
@@ -340,14 +350,6 @@ ngx_mutt_ingest_read(ngx_http_request_t *r)
     if (rc != NGX_DONE) {
         ngx_http_finalize_request(r, rc == NGX_DECLINED ? NGX_OK : rc);
     }
-}
-
-
-/* What a step returns behind an answer: NGX_OK would mean "go on". */
-static ngx_int_t
-ngx_mutt_answered(ngx_int_t rc)
-{
-    return rc == NGX_OK ? NGX_DECLINED : rc;
 }
 
 

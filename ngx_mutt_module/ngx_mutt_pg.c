@@ -88,13 +88,19 @@ ngx_mutt_pg_detach(void)
         return;
     }
 
-    if (c->read->active) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+    /* libpq may have closed the socket already, which ends its events too */
+    if (PQsocket(ngx_mutt_pg) == c->fd) {
+        if (c->read->active) {
+            (void) ngx_del_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+        }
+
+        if (c->write->active) {
+            (void) ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
+        }
     }
 
-    if (c->write->active) {
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
-    }
+    c->read->active = 0;
+    c->write->active = 0;
 
     if (c->read->posted) {
         ngx_delete_posted_event(c->read);
@@ -185,10 +191,9 @@ ngx_mutt_pg_attach(ngx_flag_t write)
 static void
 ngx_mutt_pg_connect(void)
 {
-    const char  *keys[] = { "dbname", "application_name", "gssencmode",
-                            "passfile", NULL };
+    const char  *keys[] = { "dbname", "application_name", "gssencmode", NULL };
     const char  *values[] = { ngx_mutt_pg_info, "mutt-nginx", "disable",
-                              "/dev/null", NULL };
+                              NULL };
 
     ngx_mutt_pg = PQconnectStartParams(keys, values, 1);
 

@@ -80,6 +80,13 @@ ngx_mutt_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
 
     /* the body may still be on its way, when it was not wanted */
     if (r->request_body == NULL) {
+
+        /* who waits for leave to send it is not given any */
+        if (r->headers_in.expect != NULL && !r->expect_tested) {
+            r->expect_tested = 1;
+            r->keepalive = 0;
+        }
+
         rc = ngx_http_discard_request_body(r);
 
         if (rc != NGX_OK) {
