@@ -16,6 +16,11 @@ my $t = Mutt::Test->new()
 
 $t->run();
 
+# the alert that the webhook took last
+sub newest {
+    return JSON::XS->new->decode($t->sink_stats()->{last}[-1]);
+}
+
 my $rule = $t->rule(match_string => 'link down', priority => 10);
 $t->rule(match_string => 'noted', prod_handling => 'Log_only');
 $t->rule(match_string => 'hush', prod_handling => 'Suppress');
@@ -41,7 +46,7 @@ is($r->{json}{status}, 'queued', 'and queued');
 ok($t->wait_for(sub { $t->sink_stats()->{count} == 1 }, 5),
     'its alert is at the webhook');
 
-my $alert = decode_json($t->sink_stats()->{last}[-1]);
+my $alert = newest();
 
 is($alert->{source_id}, 'r1', 'with its host');
 is($alert->{severity}, 4, 'with its severity');
@@ -68,7 +73,7 @@ $t->wait_for(sub { $t->ledger()->{logged} == 100 }, 10,
     'events that only log are logged');
 $t->wait_for(sub { $t->sink_stats()->{count} == 2 }, 10,
     'a trap matches by its OID');
-is(decode_json($t->sink_stats()->{last}[-1])->{custom_info}{rule_id}, $trap,
+is(newest()->{custom_info}{rule_id}, $trap,
     'with the rule of the OID');
 
 my $ledger = $t->ledger();
