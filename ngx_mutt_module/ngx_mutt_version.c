@@ -262,8 +262,9 @@ ngx_mutt_add_deprecation(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
         return NGX_OK;
     }
 
-    value.data = ngx_pnalloc(r->pool, ngx_strlen(ctx->route->successor)
-                                      + sizeof("<>; rel=\"successor-version\""));
+    value.data = ngx_pnalloc(r->pool,
+                             ngx_strlen(ctx->route->successor)
+                             + sizeof("<>; rel=\"successor-version\""));
     if (value.data == NULL) {
         return NGX_ERROR;
     }

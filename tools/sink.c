@@ -81,7 +81,7 @@ remember(const char *key, mutt_str_t body)
             return;
         }
 
-        strcpy(s->key, key);
+        memcpy(s->key, key, strlen(key) + 1);
         s->next = *head;
         *head = s;
         distinct++;

@@ -90,15 +90,15 @@ parse_url(mutt_redis_t *r, const char *url)
     p += len;
 
     if (*p == ':') {
-        r->port = atoi(p + 1);
+        r->port = (int) strtol(p + 1, NULL, 10);
         p += strcspn(p, "/");
     }
 
     if (*p == '/' && p[1] != '\0') {
-        r->db = atoi(p + 1);
+        r->db = (int) strtol(p + 1, NULL, 10);
     }
 
-    return r->port > 0;
+    return r->port > 0 && r->port < 65536 && r->db >= 0;
 }
 
 

@@ -98,7 +98,7 @@ connect_unix(const char *path, mutt_usec_t deadline, int *fd, mutt_err_t *err)
         return mutt_fail(err, MUTT_CONFIG, "socket path is too long");
     }
 
-    strcpy(sa.sun_path, path);
+    memcpy(sa.sun_path, path, strlen(path) + 1);
     *fd = socket_for(AF_UNIX);
 
     return connect_socket(*fd, (struct sockaddr *) &sa, sizeof(sa), deadline,

@@ -1,3 +1,4 @@
+#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <netinet/in.h>

@@ -3,7 +3,6 @@
 #ifndef MUTT_RUN_H
 #define MUTT_RUN_H
 
-#include <microhttpd.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -12,6 +11,8 @@
 
 #define MUTT_RUN_CHECKS 8
 #define MUTT_RUN_TEXT 64
+
+struct MHD_Daemon;
 
 /* What a dependency said of itself last. */
 typedef struct {
