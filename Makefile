@@ -5,6 +5,9 @@ SAN ?= 0
 CC = gcc
 CXX = g++
 
+JOBS := $(shell nproc)
+SUBMAKE = $(MAKE) -s -j$(JOBS) --no-print-directory
+
 VERSION := $(shell cat VERSION)
 
 WARN = -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wvla
@@ -57,22 +60,23 @@ help:
 up:
 	@tools/packages run
 	@echo 'Building ...'
-	@$(MAKE) -s --no-print-directory all
+	@$(SUBMAKE) all
 	@tools/mutt-stack up
 
 down status clean-data:
 	@tools/mutt-stack $@
 
 test:
-	tools/packages test
-	$(MAKE) BUILD=build all
-	$(MAKE) BUILD=build-san SAN=1 all units
+	@tools/packages test
+	@echo 'Building twice: as released, and with sanitizers ...'
+	@$(SUBMAKE) BUILD=build all
+	@$(SUBMAKE) BUILD=build-san SAN=1 all units
 	MUTT_BUILD=build-san prove -j2 -r t
 
 lint:
-	tools/packages test
-	$(MAKE) BUILD=build all units
-	tools/lint
+	@tools/packages test
+	@$(SUBMAKE) BUILD=build all units
+	@tools/lint
 
 format:
 	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] t/unit/*.[ch]
