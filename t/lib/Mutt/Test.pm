@@ -651,7 +651,8 @@ sub wait_ready {
     return $self->{pg}->wait_ready() if $name eq 'postgres';
 
     my %ready = (
-        redis => sub { $self->redis('ping') },
+        # ping() keeps a handle that met a server still loading
+        redis => sub { $self->redis('echo', 'ready') },
         nginx => sub { Mutt::Http::open_raw($self->port('nginx')) },
         sink => sub { Mutt::Http::open_raw($self->port('sink')) },
     );
