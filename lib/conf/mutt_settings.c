@@ -218,7 +218,7 @@ upper(const char *name, const char *suffix, char out[NAME_MAX_LEN])
 {
     size_t n = 0;
 
-    for (; name[n] != '\0' && n < NAME_MAX_LEN - 8; n++) {
+    for (; n < NAME_MAX_LEN - 8 && name[n] != '\0'; n++) {
         out[n] =
             (char) (name[n] >= 'a' && name[n] <= 'z' ? name[n] - 32 : name[n]);
     }
@@ -233,7 +233,7 @@ load_one(mutt_setting_t id, const char *(*get)(const char *), value_t *value,
 {
     const mutt_setting_row_t *row = &mutt_setting_rows[id];
     char variable[NAME_MAX_LEN];
-    char secret[SECRET_FILE_MAX + 1];
+    char secret[SECRET_FILE_MAX + 1] = "";
     const char *text = NULL;
 
     if (row->type == MUTT_TYPE_SECRET) {
@@ -435,6 +435,7 @@ mutt_settings_check(mutt_setting_t id, mutt_str_t text, mutt_err_t *err)
         free(value.text);
     }
 
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a row's type is fixed. */
     return rc;
 }
 

@@ -218,8 +218,8 @@ check_number(mutt_json_reader_s *r, std::string_view text)
 std::string_view
 trim_end(std::string_view s)
 {
-    while (!s.empty() && (s.back() == ' ' || s.back() == '\n'
-                          || s.back() == '\r' || s.back() == '\t')) {
+    while (!s.empty() && (s.back() == ' ' || s.back() == '\n' ||
+                          s.back() == '\r' || s.back() == '\t')) {
         s.remove_suffix(1);
     }
 
@@ -261,8 +261,8 @@ bool read_value(mutt_json_reader_s *r, ondemand::value value, int depth,
 bool
 count_element(mutt_json_reader_s *r, const char *at)
 {
-    return ++r->elements <= MUTT_JSON_ELEMENTS
-           || fail(r, MUTT_JSON_TOO_DEEP, at);
+    return ++r->elements <= MUTT_JSON_ELEMENTS ||
+           fail(r, MUTT_JSON_TOO_DEEP, at);
 }
 
 
@@ -306,8 +306,8 @@ walk_object(mutt_json_reader_s *r, ondemand::object object, int depth,
             return fail_with(r, error, at);
         }
 
-        if (!read_name(r, field, &begin)
-            || !read_value(r, field.value(), depth, nullptr)) {
+        if (!read_name(r, field, &begin) ||
+            !read_value(r, field.value(), depth, nullptr)) {
             return false;
         }
     }
@@ -351,8 +351,8 @@ read_container(mutt_json_reader_s *r, ondemand::value value, bool array,
         return fail(r, MUTT_JSON_TOO_DEEP, at);
     }
 
-    error = array ? value.get_array().get(list)
-                  : value.get_object().get(object);
+    error =
+        array ? value.get_array().get(list) : value.get_object().get(object);
 
     /* the raw text is needed for members of the top level only; it is
      * found by skipping, so the walk starts again behind it */
@@ -498,8 +498,8 @@ read_members(mutt_json_reader_s *r, ondemand::object object)
             return false;
         }
 
-        m.member = mutt_str_t { begin, (size_t) (m.raw.data + m.raw.len
-                                                 - begin) };
+        m.member =
+            mutt_str_t { begin, (size_t) (m.raw.data + m.raw.len - begin) };
         m.member = rebase(r, m.member);
         m.raw = rebase(r, m.raw);
         r->members.push_back(m);
@@ -517,8 +517,8 @@ read_document(mutt_json_reader_s *r, size_t len)
     ondemand::json_type type;
     error_code error;
 
-    error = r->parser.iterate(r->input.data(), len, r->input.size())
-                .get(document);
+    error =
+        r->parser.iterate(r->input.data(), len, r->input.size()).get(document);
 
     if (error) {
         return fail_with(r, error, nullptr);
