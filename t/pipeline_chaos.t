@@ -29,6 +29,10 @@ srand $SEED;
 my $t = Mutt::Test->new()->has(qw(redis postgres nginx sink alerter alerter2
     forwarder forwarder2))->plan(9);
 
+# With everysec a Redis that is killed loses what it had not written yet: it
+# postpones writes while a sync of a busy disk is under way.
+$t->redis_conf('--appendfsync', 'always');
+
 # the dead are to be found soon, and the webhook is no bottleneck
 $t->env(ALERTER_HEARTBEAT_INTERVAL => 1, ALERTER_JANITOR_TIMEOUT => 3,
     MOOG_HEARTBEAT_INTERVAL => 1, MOOG_JANITOR_TIMEOUT => 3,
