@@ -22,6 +22,9 @@
 #define POOL_BLOCK (1 << 20)
 #define PAYLOAD_MAX (64u << 20)
 
+/* a dead letter's own members */
+#define PAYLOAD_MORE 8192
+
 /* one wait for an empty queue; signals and reloads are looked at between */
 #define WAIT_MS 500
 
@@ -195,19 +198,23 @@ now_text(char out[MUTT_TIME_LEN + 1])
 }
 
 
-static void
-judge_malformed(batch_t *b, size_t i)
+static mutt_rc_t
+judge_malformed(batch_t *b, size_t i, mutt_err_t *err)
 {
     mutt_buf_t out;
     char at[MUTT_TIME_LEN + 1];
 
     now_text(at);
-    mutt_buf_init(&out, (unsigned) (b->claim.items[i].len * 6 + 1024));
+    mutt_buf_init(&out, b->claim.items[i].len * 6 + PAYLOAD_MORE);
     mutt_alert_write_malformed(&out, b->claim.items[i], at, "malformed");
 
     b->verdicts[i].dest = MUTT_TO_DEAD_EXTERNAL;
     b->verdicts[i].payload = into_pool(&out, b->a->pool);
     b->dead++;
+
+    return b->verdicts[i].payload.data == NULL
+               ? mutt_fail(err, MUTT_NOMEM, "out of memory for a dead letter")
+               : MUTT_OK;
 }
 
 
@@ -350,8 +357,7 @@ judge(batch_t *b, size_t i, mutt_err_t *err)
                                    event, &why);
 
     if (rc == MUTT_INVALID) {
-        judge_malformed(b, i);
-        return MUTT_OK;
+        return judge_malformed(b, i, err);
     }
 
     if (rc != MUTT_OK) {
@@ -445,8 +451,8 @@ audit(batch_t *b, mutt_err_t *err)
 
 
 /* Rows that PostgreSQL refuses take their events to the dead letters. */
-static void
-judge_refused(batch_t *b)
+static mutt_rc_t
+judge_refused(batch_t *b, mutt_err_t *err)
 {
     char at[MUTT_TIME_LEN + 1];
 
@@ -463,16 +469,24 @@ judge_refused(batch_t *b)
 
         (void) snprintf(reason, sizeof(reason), "sqlstate_%s",
                         b->rows[k].refused);
-        mutt_buf_init(&out, PAYLOAD_MAX);
+        mutt_buf_init(&out, b->claim.items[i].len + PAYLOAD_MORE);
         mutt_alert_write_failed(&out, b->claim.items[i],
                                 b->events[i].attempts + 1, at, reason);
         b->verdicts[i].dest = MUTT_TO_DEAD;
         b->verdicts[i].payload = into_pool(&out, b->a->pool);
         b->dead++;
+
+        if (b->verdicts[i].payload.data == NULL) {
+            return mutt_fail(err, MUTT_NOMEM,
+                             "out of memory for a dead letter");
+        }
+
         mutt_log_event(mutt_run_log(b->run), MUTT_LOG_ERROR, "audit",
                        b->events[i].correlation_id,
                        "row refused, the event is dead-lettered: %s", reason);
     }
+
+    return MUTT_OK;
 }
 
 
@@ -541,9 +555,12 @@ process(batch_t *b, mutt_err_t *err)
         return rc;
     }
 
-    judge_refused(b);
-    rc = mutt_queue_commit(mutt_run_queue(b->run), &b->claim, b->verdicts,
-                           b->kinds, b->n_kinds, &metas, err);
+    rc = judge_refused(b, err);
+
+    if (rc == MUTT_OK) {
+        rc = mutt_queue_commit(mutt_run_queue(b->run), &b->claim, b->verdicts,
+                               b->kinds, b->n_kinds, &metas, err);
+    }
 
     if (rc == MUTT_OK) {
         count(b, metas, began);

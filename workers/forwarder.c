@@ -235,8 +235,17 @@ decide_malformed(mutt_run_t *run, slot_t *slot)
     mutt_time_format(mutt_time_now(), at);
     mutt_buf_init(&out, PAYLOAD_MAX);
     mutt_alert_write_malformed(&out, slot->item, at, "malformed");
-    slot->settle.payload = mutt_pool_dup(slot->pool, mutt_buf_str(&out));
+
+    if (mutt_buf_ok(&out)) {
+        slot->settle.payload = mutt_pool_dup(slot->pool, mutt_buf_str(&out));
+    }
+
     mutt_buf_done(&out);
+
+    if (slot->settle.payload.data == NULL) {
+        slot->settle.sent = MUTT_SENT_BACK;
+    }
+
     mutt_metric_add(mutt_run_metrics(run), MUTT_M_MOOG_ALERTS_ERROR, 1);
 }
 
