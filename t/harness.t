@@ -7,11 +7,14 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Mutt::Http;
 use Mutt::Keys;
+use IO::Select;
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has(qw(redis postgres))->plan(11);
+my $t = Mutt::Test->new()->has(qw(redis postgres))
+    ->proxy(qw(redis postgres))->plan(16);
 
 $t->run();
 
@@ -35,6 +38,29 @@ ok($t->wait_for(sub { 1 }, 1), 'a condition that holds is met at once');
 ok(!$t->wait_for(sub { 0 }, 0.1), 'one that does not is not');
 
 my $root = "$FindBin::Bin/..";
+
+# One PING past the proxy.
+sub ping {
+    my ($socket) = @_;
+
+    my $reply = '';
+
+    Mutt::Http::write_all($socket, "PING\r\n");
+    sysread $socket, $reply, 100 if IO::Select->new($socket)->can_read(0.5);
+    return $reply;
+}
+
+my $open = sub { Mutt::Http::open_raw($t->port('redis-proxy')) };
+my $link = $open->();
+
+is(ping($link), "+PONG\r\n", 'bytes pass the proxy');
+$t->fault('redis', 'drop');
+is(ping($link), '', 'or are dropped');
+$t->fault('redis', 'cut-after', 3);
+is(ping($open->()), '+PO', 'or are cut in the middle of a reply');
+is(ping($open->()), "+PONG\r\n", 'and pass again after that');
+is(`psql -XAt -d '@{[ $t->database_url('mutt') ]}' -c 'SELECT 1'`, "1\n",
+    'and postgres is reached past one too');
 
 is_deeply([ Mutt::Keys::strays($root, [ 'mutt:ingest_queue', 'list' ],
     [ 'mutt:processing:alerter:a:b', 'list' ], [ 'mutt:epoch', 'string' ],

@@ -38,10 +38,13 @@ sub process {
     return $_[0]->{process};
 }
 
-# libpq address for a login role; the owner is "mutt".
+# libpq address for a login role, past a proxy if there is one; the owner is
+# "mutt".
 sub url {
-    my ($self, $role) = @_;
+    my ($self, $role, $proxy) = @_;
 
+    return "postgresql://$role\@127.0.0.1:$proxy/mutt?sslmode=disable"
+        if $proxy;
     return 'postgresql:///mutt?host=' . $self->{dir} . "&user=$role";
 }
 

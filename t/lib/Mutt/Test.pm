@@ -32,6 +32,7 @@ use Mutt::Keys;
 use Mutt::Ports;
 use Mutt::Postgres;
 use Mutt::Process;
+use Mutt::Proxy;
 use Redis;
 use Test::More import => [qw(diag done_testing is ok)];
 use Time::HiRes qw(sleep time);
@@ -45,6 +46,9 @@ my %port_of = (alerter => 'ALERTER', forwarder => 'MOOG',
     remediation => 'REMEDIATION', retention => 'RETENTION');
 
 my @running;
+
+# nginx is where an ordinary user does not look for programs.
+$ENV{PATH} .= ':/usr/sbin:/sbin';
 
 ###############################################################################
 
@@ -106,6 +110,23 @@ sub redis_conf {
     return $self;
 }
 
+# Puts a proxy in front of redis, postgres or sink, for every MUTT process.
+sub proxy {
+    my ($self, @names) = @_;
+
+    push @{ $self->{order} }, map { "$_-proxy" } @names;
+    $self->{proxied}{$_} = 1 for @names;
+    return $self;
+}
+
+# What the proxy does from now on; see Mutt::Proxy.
+sub fault {
+    my ($self, $name, @words) = @_;
+
+    Mutt::Proxy::command($self->port("$name-control"), @words);
+    return $self;
+}
+
 # A pattern of lines that may be in an error log although they are alerts.
 sub allow_alert {
     my ($self, $pattern) = @_;
@@ -117,7 +138,8 @@ sub allow_alert {
 ###############################################################################
 # Processes
 
-my %rank = (redis => 0, postgres => 1, sink => 2, nginx => 9);
+my %rank = ('redis-proxy' => -1, 'postgres-proxy' => -1, 'sink-proxy' => -1,
+    redis => 0, postgres => 1, sink => 2, nginx => 9);
 
 sub run {
     my ($self) = @_;
@@ -514,6 +536,8 @@ sub show_logs {
 sub reserve {
     my ($self, $name) = @_;
 
+    $self->{port}{"$1-control"} //= Mutt::Ports::take()
+        if $name =~ /^(\w+)-proxy$/;
     $self->{port}{$name} //= Mutt::Ports::take() unless $name eq 'postgres';
 }
 
@@ -547,6 +571,8 @@ sub make {
             command => [ "$self->{build}/mutt-sink", $self->port('sink') ]) },
     );
 
+    return $self->make_proxy($1) if $name =~ /^(\w+)-proxy$/;
+
     my ($kind) = $name =~ /^([a-z]+)\d*$/ or die "no part $name\n";
     my $worker = sub { (command => [ "$self->{build}/mutt-$kind" ]) };
 
@@ -554,10 +580,38 @@ sub make {
         ($of{$name} // $worker)->());
 }
 
+sub make_proxy {
+    my ($self, $name) = @_;
+
+    my $server = $name eq 'postgres' ? "$self->{dir}/pg/.s.PGSQL.5432"
+        : $self->port($name);
+
+    return Mutt::Process->new(name => "$name-proxy",
+        log => "$self->{dir}/$name-proxy.log",
+        command => [ $^X, "-I$root/t/lib", '-MMutt::Proxy', '-e',
+            'Mutt::Proxy::main(@ARGV)', $self->port("$name-proxy"),
+            $self->port("$name-control"), $server ]);
+}
+
+# The port at which a MUTT process reaches a part.
+sub reached_at {
+    my ($self, $name) = @_;
+
+    return $self->port($self->{proxied}{$name} ? "$name-proxy" : $name);
+}
+
+# Where a role finds the database, past the proxy if there is one.
+sub database_url {
+    my ($self, $role) = @_;
+
+    return $self->{pg}->url($role,
+        $self->{proxied}{postgres} ? $self->port('postgres-proxy') : undef);
+}
+
 sub part_env {
     my ($self, $name) = @_;
 
-    return if $name eq 'redis' || $name eq 'postgres';
+    return if $name =~ /^(?:redis|postgres|\w+-proxy)$/;
 
     my ($kind) = $name =~ /^([a-z]+)/;
     my $san = "log_path=$self->{dir}/sanitizer.$name:exitcode=99";
@@ -572,13 +626,13 @@ sub part_env {
         UNHANDLED_DEFAULT_TEAM => 'NETO',
     );
 
-    $env{REDIS_URL} = 'redis://127.0.0.1:' . $self->port('redis')
+    $env{REDIS_URL} = 'redis://127.0.0.1:' . $self->reached_at('redis')
         if $self->{port}{redis};
-    $env{MOOG_WEBHOOK_URL} = 'http://127.0.0.1:' . $self->port('sink')
+    $env{MOOG_WEBHOOK_URL} = 'http://127.0.0.1:' . $self->reached_at('sink')
         . '/webhook' if $self->{port}{sink};
-    $env{DATABASE_URL} = $self->{pg}->url($kind eq 'nginx' ? 'mutt_module_app'
-        : $kind eq 'retention' ? 'mutt_retention_app' : 'mutt_alerter_app')
-        if $self->{pg};
+    $env{DATABASE_URL} = $self->database_url($kind eq 'nginx'
+        ? 'mutt_module_app' : $kind eq 'retention' ? 'mutt_retention_app'
+        : 'mutt_alerter_app') if $self->{pg};
     $env{"METRICS_PORT_$port_of{$kind}"} = $self->port($name)
         if $port_of{$kind};
     $env{LD_PRELOAD} = runtime() if $name eq 'nginx' && $self->sanitized();
@@ -656,6 +710,8 @@ sub wait_ready {
         nginx => sub { Mutt::Http::open_raw($self->port('nginx')) },
         sink => sub { Mutt::Http::open_raw($self->port('sink')) },
     );
+    $ready{$name} = sub { $self->fault($1, 'pass') } if $name =~ /^(\w+)-proxy/;
+
     my $ready = $ready{$name} // sub { $self->health($name)->{code} == 200 };
     my $process = $self->process($name);
 
