@@ -98,7 +98,7 @@ is($t->sql('SELECT count(*) FROM event_audit_log'), 50, 'and have their rows');
 
 my ($dead) = grep { /beef/ } $t->redis('lrange', 'mutt:dlq:dead', 0, -1);
 
-like($dead // '', qr/"_failed_reason":"sqlstate_22"/,
+like($dead // '', qr/"_failed_reason":"sqlstate_22/,
     'the fiftieth is a dead letter with its SQLSTATE');
 is($t->ledger()->{difference}, 0, 'the ledger balances');
 
