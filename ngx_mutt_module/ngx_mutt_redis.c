@@ -228,7 +228,7 @@ ngx_mutt_connect(ngx_mutt_link_t *link)
     link->peer.name = &addr->name;
     link->peer.get = ngx_event_get_peer;
     link->peer.log = ngx_cycle->log;
-    link->peer.log_error = NGX_ERROR_ERR;
+    link->peer.log_error = NGX_ERROR_INFO;
 
     rc = ngx_event_connect_peer(&link->peer);
 
