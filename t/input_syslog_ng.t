@@ -43,6 +43,7 @@ $shipped =~ s/^(\@define mutt_buffer_dir) .*/$1 "$dir"/m;
 open my $conf, '>', "$dir/syslog-ng.conf" or die $!;
 print $conf <<"EOC";
 \@version: 3.38
+options { keep-hostname(yes); };
 $shipped
 source s_test { syslog(ip(127.0.0.1) port($port) transport("tcp")); };
 log { source(s_test); destination(d_mutt); };
