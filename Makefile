@@ -37,7 +37,7 @@ TOOLS := $(patsubst tools/%.c,$(BUILD)/mutt-%,$(wildcard tools/*.c))
 UNITS := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*.c))
 
 .PHONY: all module workers units up down status clean-data test lint \
-	format clean help
+	format docs clean help
 
 all: $(BUILD)/libmutt.a workers module
 
@@ -54,6 +54,7 @@ help:
 	@echo 'make clean-data  stop it and delete its data'
 	@echo 'make test        every test, under AddressSanitizer and UBSan'
 	@echo 'make lint        formatter, compilers, linters, house rules'
+	@echo 'make docs        write the reference pages from the tables'
 	@echo 'make             build into build/; BUILD=dir SAN=1 for sanitizers'
 	@echo 'make clean       delete what was built'
 
@@ -77,6 +78,11 @@ lint:
 	@tools/packages test
 	@$(SUBMAKE) BUILD=build all units
 	@tools/lint
+
+docs: $(BUILD)/mutt-tables
+	for page in settings metrics errors; do \
+		$(BUILD)/mutt-tables $$page > docs/$$page.md; \
+	done
 
 format:
 	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] t/unit/*.[ch]

@@ -1,0 +1,59 @@
+# The reference pages are what the tables say, and every directive of nginx's
+# is documented with its context; nginx.conf.example is a configuration.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Mutt::Test;
+use Test::More;
+
+my $t = Mutt::Test->new()->has('redis')->plan(7);
+my $root = "$FindBin::Bin/..";
+
+sub text {
+    open my $file, '<', $_[0] or die "$_[0]: $!\n";
+    local $/;
+    return scalar <$file>;
+}
+
+$t->run();
+
+###############################################################################
+
+for my $page (qw(settings metrics errors)) {
+    is(text("$root/docs/$page.md"), scalar qx($t->{build}/mutt-tables $page),
+        "docs/$page.md is what the table says (make docs)");
+}
+
+my @directives = text("$root/ngx_mutt_module/ngx_mutt_conf.c")
+    =~ /^    \{ ngx_string\("(mutt_\w+)"\),$/mg;
+my $manual = text("$root/docs/directives.md");
+
+is_deeply([ $manual =~ /^## (mutt_\w+)$/mg ], \@directives,
+    'every directive is documented, in the order of the table');
+is(scalar(() = $manual =~ /^    Syntax:/mg), scalar @directives,
+    'with its syntax');
+is(scalar(() = $manual =~ /^    Context:/mg), scalar @directives,
+    'and its context');
+
+my $dir = $t->dir();
+my $conf = text("$root/nginx.conf.example");
+
+$conf =~ s{modules/ngx_http}{$t->{build}/ngx_http};
+$conf =~ s/^user .*//m;
+$conf = "pid $dir/nginx.pid;\n$conf";
+
+open my $file, '>', "$dir/example.conf" or die $!;
+print $file $conf;
+close $file;
+
+my %env = $t->part_env('nginx');
+local @ENV{ keys %env } = values %env;
+delete local $ENV{LD_PRELOAD} unless $env{LD_PRELOAD};
+
+my $said = qx(ASAN_OPTIONS=detect_leaks=0 nginx -t -e $dir/error.log -c $dir/example.conf 2>&1);
+
+like($said, qr/test is successful/, 'nginx.conf.example is a configuration');
