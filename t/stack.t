@@ -179,6 +179,16 @@ stack($first, 'up');
 cmp_ok(`psql -XAt -d '$env->{DATABASE_URL}' -c '$rows'`, '>', 3,
     'the data is there after down and up');
 
+{
+    local $ENV{LOG_LEVEL} = 'LOUD';
+
+    stack($second, 'down');
+    $said = stack($second, 'up');
+    isnt($?, 0, 'a part that cannot start ends the attempt');
+    like($said, qr/alerter ended.*LOG_LEVEL/s, 'with the part and its reason');
+    is_deeply(pids($second), {}, 'and what was started is stopped');
+}
+
 stack($_, 'clean-data') for $first, $second;
 ok(!-e $first && !-e $second, 'clean-data leaves nothing');
 
