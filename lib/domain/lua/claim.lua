@@ -24,12 +24,28 @@ local function suspect(item)
     return attempts and tonumber(attempts) >= 2
 end
 
+-- how many of fresh, oldest first, may join what is held
+local function fitting(fresh, held)
+    for i, item in ipairs(fresh) do
+        if suspect(item) then
+            return (held == 0 and i == 1) and 1 or i - 1
+        end
+    end
+    return #fresh
+end
+
 local have = redis.call('LLEN', processing)
-if have < most then
-    local fresh = redis.call('RPOP', source, most - have)
-    if fresh and #fresh > 0 then
-        redis.call('LPUSH', processing, unpack(fresh))
-        have = have + #fresh
+local oldest = redis.call('LINDEX', processing, -1)
+
+if have < most and not (oldest and suspect(oldest)) then
+    local fresh = redis.call('RPOP', source, most - have) or {}
+    local n = fitting(fresh, have)
+    if n > 0 then
+        redis.call('LPUSH', processing, unpack(fresh, 1, n))
+    end
+    -- the others go back to where they were
+    for i = #fresh, n + 1, -1 do
+        redis.call('RPUSH', source, fresh[i])
     end
 end
 
@@ -37,12 +53,6 @@ local held = redis.call('LRANGE', processing, -most, -1)
 local items = {}
 
 for i = #held, 1, -1 do
-    if suspect(held[i]) then
-        if #items == 0 then
-            items[1] = held[i]
-        end
-        break
-    end
     items[#items + 1] = held[i]
 end
 

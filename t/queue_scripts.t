@@ -1,0 +1,259 @@
+# The scripts that move items: what a stale, repeated, delayed, misdirected or
+# starved call does, and that it does nothing else.  Each case ends with the
+# ledger in balance.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Mutt::Test;
+use Test::More;
+
+my $t = Mutt::Test->new()->has('redis')->plan(51);
+
+$t->run();
+
+my ($queue, $alerts, $dlq, $dead) = map { "mutt:$_" }
+    qw(ingest_queue alert_queue dlq:alerter dlq:dead);
+my @epoch = ('mutt:fence', 'mutt:workers', 'mutt:epoch');
+my $event = 0;
+
+sub script {
+    my ($name, $keys, @args) = @_;
+
+    open my $file, '<', "$FindBin::Bin/../lib/domain/lua/$name.lua" or die $!;
+    local $/;
+    my $text = <$file>;
+    my @reply = eval { $t->redis('eval', $text, scalar @$keys, @$keys, @args) };
+
+    return $@ ? "error: $@" : @reply > 1 ? \@reply : $reply[0];
+}
+
+sub clean {
+    is($t->ledger()->{difference}, 0, "the ledger balances: $_[0]");
+    $t->redis('flushall');
+    $event = 0;
+}
+
+# an element as ingest makes it, accepted by the ledger
+sub item {
+    my ($attempts) = @_;
+
+    return sprintf '{"_attempts":%d,"_replays":0,"n":%d}', $attempts // 0,
+        ++$event;
+}
+
+sub put {
+    my @items = map { ref $_ ? $$_ : item() } @_;
+
+    $t->redis('lpush', $queue, $_) for @items;
+    $t->redis('hincrby', 'mutt:ledger', 'accepted', scalar @items);
+    return @items;
+}
+
+sub register { return script('register', \@epoch, $_[0], $_[1] // '') }
+
+sub claim {
+    my ($pod, $token, $most) = @_;
+    my $r = script('claim', [ $queue, "mutt:processing:$pod", 'mutt:fence',
+        $alerts ], $pod, $token, $most);
+
+    return $r->[0] eq 'OK' ? { number => $r->[1],
+        items => [ @$r[4 .. $#$r] ] } : $r->[0];
+}
+
+sub commit {
+    my ($pod, $token, $number, @verdicts) = @_;
+    my $r = script('commit', [ "mutt:processing:$pod", 'mutt:fence',
+        'mutt:ledger', $queue, $alerts, $dlq, $dead ], $pod, $token, $number,
+        scalar(@verdicts) / 2, 0, @verdicts);
+
+    return ref $r ? $r->[0] : $r;
+}
+
+sub recover {
+    my ($pod, $token, $most) = @_;
+
+    return script('recover', [ 'mutt:fence', 'mutt:workers', 'mutt:hb',
+        "mutt:heartbeat:$pod", "mutt:processing:$pod", $queue, $dlq ],
+        $pod, $token, $most // 1000, 3);
+}
+
+my $a = 'alerter:a';
+my $b = 'alerter:b';
+
+###############################################################################
+# claim and commit
+
+my @items = put((1) x 5);
+my $token = register($a);
+my $claim = claim($a, $token, 3);
+
+is_deeply($claim->{items}, [ @items[0 .. 2] ], 'the oldest are claimed first');
+is_deeply(claim($a, $token, 4)->{items}, [ @items[0 .. 3] ],
+    'a claim whose answer was lost returns the same items, and more');
+is(commit($a, $token, $claim->{number}, ('L', '') x 3), 'STALE',
+    'a commit of an older claim does nothing');
+
+$claim = claim($a, $token, 4);
+is(commit($a, $token, $claim->{number}, F => 'alert', L => '', S => '',
+    U => ''), 'OK', 'a commit settles');
+is(commit($a, $token, $claim->{number}, ('L', '') x 4), 'STALE',
+    'and only once');
+is_deeply([ $t->redis('lrange', $alerts, 0, -1) ], [ 'alert' ],
+    'the alert is where it belongs');
+is_deeply([ map { $t->ledger()->{$_} } qw(logged suppressed unhandled) ],
+    [ 1, 1, 1 ], 'the others are counted');
+clean('claim and commit');
+
+@items = put(1, 1, 1);
+$token = register($a);
+$claim = claim($a, $token, 3);
+is(commit($a, $token, $claim->{number}, R => 'again', L => '',
+    R => 'and again'), 'OK', 'items can go back');
+is_deeply([ $t->redis('lrange', $queue, 0, -1) ], [ 'and again', 'again' ],
+    'in their order');
+clean('retry');
+
+###############################################################################
+# fences
+
+put((1) x 6);
+$token = register($a);
+$claim = claim($a, $token, 3);
+
+my $later = register($a, $token);
+
+is(claim($a, $token, 3), 'FENCED', 'an older connection is fenced');
+is(commit($a, $token, $claim->{number}, ('L', '') x 3), 'FENCED',
+    'its delayed commit moves nothing');
+
+my $resumed = claim($a, $later, 3);
+
+is_deeply($resumed->{items}, $claim->{items}, 'the new one resumes');
+is(commit($a, $token, $resumed->{number}, ('L', '') x 3), 'FENCED',
+    'nor does it with the new one\'s batch');
+is(recover($a, 'other'), -1, 'a janitor with an old view recovers nothing');
+is(recover($a, $later), 3, 'one with the present view does');
+is(recover($a, $later), -1, 'and only once');
+is(commit($a, $later, $resumed->{number}, ('L', '') x 3), 'FENCED',
+    'a worker that was paused finds itself fenced');
+ok(register($a, $later) > $later, 'and may register again');
+my $other = register($a, '');
+is(ref register($a, $later), 'ARRAY', 'the one before is denied it then');
+clean('fences');
+
+###############################################################################
+# attempts
+
+@items = put(1, 1, 1);
+$token = register($a);
+claim($a, $token, 10);
+recover($a, $token);
+is_deeply([ $t->redis('lrange', $queue, 0, -1) ], [ map {
+    s/"_attempts":0/"_attempts":1/r } reverse @items ],
+    'recovery counts an attempt, and keeps order and bytes');
+
+$token = register($a);
+claim($a, $token, 10);
+recover($a, $token);
+$token = register($a);
+is(scalar @{ claim($a, $token, 10)->{items} }, 1,
+    'what was recovered twice travels alone');
+is($t->redis('llen', $queue), 2, 'its neighbours stay where they are');
+recover($a, $token);
+$token = register($a);
+claim($a, $token, 10);
+recover($a, $token);
+is($t->redis('llen', $dlq), 1, 'what exceeds its attempts is dead-lettered');
+is_deeply([ map { /"_attempts":(\d+)/ } $t->redis('lrange', $queue, 0, -1) ],
+    [ 2, 2 ], 'and its neighbours are not charged for it');
+clean('attempts');
+
+put(\'no JSON at all', 1);
+$token = register($a);
+claim($a, $token, 10);
+recover($a, $token);
+is($t->redis('lindex', $queue, -1), 'no JSON at all',
+    'what has no envelope is recovered as it is');
+clean('no envelope');
+
+###############################################################################
+# bounds
+
+put((1) x 2500);
+$token = register($a);
+$t->redis('rpoplpush', $queue, "mutt:processing:$a") for 1 .. 2500;
+is(recover($a, $token), 1000, 'recovery takes a thousand at a time');
+is(recover($a, ''), 1000, 'and again');
+is(recover($a, ''), 500, 'until all are back');
+is($t->redis('llen', $queue), 2500, 'all of them');
+is($t->redis('scard', 'mutt:workers'), 0, 'and the worker is forgotten');
+clean('chunks');
+
+###############################################################################
+# the doorbell of a worker that is fenced meanwhile
+
+put(1, 1);
+$token = register($a);
+recover($a, $token);
+$t->redis('rpoplpush', $queue, "mutt:processing:$a");
+$t->redis('sadd', 'mutt:workers', $a);
+is(recover($a, ''), 1, 'an item in a list without an owner is found');
+clean('doorbell');
+
+###############################################################################
+# misdirection: a destination of the wrong type
+
+put(1);
+$token = register($a);
+$claim = claim($a, $token, 1);
+$t->redis('set', $alerts, 'x');
+like(commit($a, $token, $claim->{number}, F => 'alert'), qr/WRONGTYPE/,
+    'a destination of the wrong type is an error');
+is($t->redis('llen', "mutt:processing:$a"), 1, 'and nothing has moved');
+$t->redis('del', $alerts);
+clean('wrong type');
+
+###############################################################################
+# a full Redis: new events are refused, old ones drain
+
+put((1) x 100);
+$t->redis('config', 'set', 'maxmemory', 1);
+like(script('ingest', [ $queue, 'mutt:ledger', 'mutt:dlq:rejected',
+    'mutt:rate_limit:ingestor', map { "mutt:metrics:$_" } 1 .. 3 ], 1000, 10,
+    0, 'mutt:dedup:', 0, 60, 1, 'k', 1, 0, '', 'x'), qr/OOM/,
+    'a full Redis takes no event');
+$token = register($a);
+$claim = claim($a, $token, 100);
+is(scalar @{ $claim->{items} }, 100, 'but lets them be claimed');
+is(commit($a, $token, $claim->{number}, ('F', 'alert') x 100), 'OK',
+    'and committed');
+$t->redis('config', 'set', 'maxmemory', 0);
+clean('full');
+
+###############################################################################
+# unhandled events
+
+put((1) x 5);
+$token = register($a);
+
+my $raised = sub {
+    my ($n, $threshold) = @_;
+    my $c = claim($a, $token, $n);
+    my $r = script('commit', [ "mutt:processing:$a", 'mutt:fence',
+        'mutt:ledger', $queue, $alerts, $dlq, $dead ], $a, $token,
+        $c->{number}, $n, 1, ('U', '') x $n, 'mutt:unhandled:h:0', $n,
+        $threshold, 60, '{"count":', '}');
+
+    return $r->[1];
+};
+
+is($raised->(2, 3), 0, 'below the threshold nothing is raised');
+is($raised->(1, 3), 1, 'at the threshold one meta-alert is');
+is($raised->(1, 3), 0, 'and then none');
+is($t->redis('lindex', $alerts, 0), '{"count":3}', 'with the count');
+ok($t->redis('ttl', 'mutt:unhandled:h:0:triggered') > 0, 'until it expires');
+clean('unhandled');
