@@ -37,7 +37,7 @@ TOOLS := $(patsubst tools/%.c,$(BUILD)/mutt-%,$(wildcard tools/*.c))
 UNITS := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*.c))
 
 .PHONY: all module workers units up down status clean-data test lint \
-	format docs clean help
+	format docs bench clean help
 
 all: $(BUILD)/libmutt.a workers module
 
@@ -54,6 +54,7 @@ help:
 	@echo 'make clean-data  stop it and delete its data'
 	@echo 'make test        every test, under AddressSanitizer and UBSan'
 	@echo 'make lint        formatter, compilers, linters, house rules'
+	@echo 'make bench       measure against the parts it stands on'
 	@echo 'make docs        write the reference pages from the tables'
 	@echo 'make             build into build/; BUILD=dir SAN=1 for sanitizers'
 	@echo 'make clean       delete what was built'
@@ -83,6 +84,11 @@ docs: $(BUILD)/mutt-tables
 	for page in settings metrics errors; do \
 		$(BUILD)/mutt-tables $$page > docs/$$page.md; \
 	done
+
+bench:
+	tools/packages test
+	$(MAKE) BUILD=build all
+	MUTT_BUILD=build bench/run
 
 format:
 	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] t/unit/*.[ch]
