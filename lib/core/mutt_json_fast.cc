@@ -509,6 +509,31 @@ read_members(mutt_json_reader_s *r, ondemand::object object)
 }
 
 
+/* Whether a document that is no object is at least JSON. */
+bool
+is_scalar(mutt_json_reader_s *r, ondemand::document &document,
+          ondemand::json_type type)
+{
+    std::string_view token;
+    std::string_view text;
+    bool flag;
+
+    switch (type) {
+    case ondemand::json_type::null:
+        return !document.is_null().get(flag) && flag;
+    case ondemand::json_type::boolean:
+        return !document.get_bool().get(flag);
+    case ondemand::json_type::string:
+        return !document.get_string().get(text);
+    case ondemand::json_type::number:
+        return !document.raw_json_token().get(token)
+               && check_number(r, trim_end(token));
+    default:
+        return true;
+    }
+}
+
+
 bool
 read_document(mutt_json_reader_s *r, size_t len)
 {
@@ -531,7 +556,10 @@ read_document(mutt_json_reader_s *r, size_t len)
     }
 
     if (type != ondemand::json_type::object) {
-        return fail(r, MUTT_JSON_NOT_OBJECT, nullptr);
+        return fail(r,
+                    is_scalar(r, document, type) ? MUTT_JSON_NOT_OBJECT
+                                                 : MUTT_JSON_SYNTAX,
+                    nullptr);
     }
 
     error = document.get_object().get(object);
