@@ -185,7 +185,8 @@ cmp_ok(`psql -XAt -d '$env->{DATABASE_URL}' -c '$rows'`, '>', 3,
     stack($second, 'down');
     $said = stack($second, 'up');
     isnt($?, 0, 'a part that cannot start ends the attempt');
-    like($said, qr/alerter ended.*LOG_LEVEL/s, 'with the part and its reason');
+    like($said, qr/alerter ended.*LOG_LEVEL/s, 'with the part and its reason')
+        or diag($said);
     is_deeply(pids($second), {}, 'and what was started is stopped');
 }
 

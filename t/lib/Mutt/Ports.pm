@@ -1,7 +1,7 @@
 package Mutt::Ports;
 
-# Loopback ports that no other test takes: below the kernel's own range, and
-# held by a lock for the life of this process.
+# Loopback ports that no other test takes: below the kernel's own range, above
+# what a private stack takes, and held by a lock for the life of this process.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ sub take {
     mkdir $dir, 0700;
 
     for (1 .. 1000) {
-        my $port = 12000 + int rand 18000;
+        my $port = 20000 + int rand 12000;
 
         next if $held{$port};
         open my $lock, '>', "$dir/$port" or die "$dir/$port: $!\n";
