@@ -63,7 +63,10 @@ mutt_directory_create(const mutt_directory_entry_t *entries, size_t n)
     }
 
     d->n = n;
-    qsort(d->entries, n, sizeof(mutt_directory_entry_t), compare);
+
+    if (n > 0) {
+        qsort(d->entries, n, sizeof(mutt_directory_entry_t), compare);
+    }
 
     return d;
 }

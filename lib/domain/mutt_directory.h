@@ -22,6 +22,8 @@ typedef struct {
 /* Copies n entries; NULL when out of memory. */
 mutt_directory_t *mutt_directory_create(const mutt_directory_entry_t *entries,
                                         size_t n);
+
+/* Accepts NULL. */
 void mutt_directory_destroy(mutt_directory_t *directory);
 
 /* The value of host, or NULL when it is not listed. */

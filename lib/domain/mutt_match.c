@@ -5,6 +5,7 @@
 #include "core/mutt_pool.h"
 #include "mutt_match_oid.h"
 #include "mutt_match_text.h"
+#include "mutt_regex.h"
 
 #define POOL_BLOCK 65536
 
@@ -12,6 +13,7 @@ struct mutt_matcher_s {
     mutt_pool_t *pool;  /* the rules' text */
     mutt_rule_t *rules; /* by rank */
     size_t n;
+    size_t dropped;
     mutt_text_matcher_t *text;
     mutt_oid_matcher_t *oids;
 };
@@ -40,8 +42,11 @@ copy_rules(mutt_matcher_t *m, const mutt_rule_t *rules, size_t n)
         return false;
     }
 
-    memcpy(m->rules, rules, n * sizeof(mutt_rule_t));
-    qsort(m->rules, n, sizeof(mutt_rule_t), by_rank);
+    if (n > 0) {
+        memcpy(m->rules, rules, n * sizeof(mutt_rule_t));
+        qsort(m->rules, n, sizeof(mutt_rule_t), by_rank);
+    }
+
     m->n = n;
 
     for (size_t i = 0; i < n; i++) {
@@ -61,36 +66,36 @@ copy_rules(mutt_matcher_t *m, const mutt_rule_t *rules, size_t n)
 }
 
 
-static mutt_rc_t
-build_oids(mutt_matcher_t *m, mutt_match_report_t report, void *data,
-           mutt_err_t *err)
+/* Text that a rule looks for; an OID rule looks at nothing else. */
+static bool
+has_text(const mutt_rule_t *rule)
 {
-    m->oids = mutt_oid_matcher_create(m->n);
+    return rule->match_string.len > 0 && rule->type != MUTT_MATCH_OID_PREFIX;
+}
 
-    if (m->oids == NULL) {
-        return mutt_fail(err, MUTT_NOMEM, "out of memory for OIDs");
-    }
 
+/* Leaves a rule out: it is in neither half. */
+static void
+drop(mutt_matcher_t *m, size_t rank)
+{
+    m->rules[rank].match_string.len = 0;
+    m->rules[rank].trap_oid.len = 0;
+    m->dropped++;
+}
+
+
+/* Leaves out the rules that can match nothing. */
+static void
+check_rules(mutt_matcher_t *m, mutt_match_report_t report, void *data)
+{
     for (size_t i = 0; i < m->n; i++) {
-        mutt_oid_t oid;
+        const char *why = mutt_rule_fault(&m->rules[i]);
 
-        if (m->rules[i].trap_oid.len == 0) {
-            continue;
-        }
-
-        if (!mutt_oid_parse(m->rules[i].trap_oid, true, &oid)) {
-            report(data, m->rules[i].id, "trap_oid is no OID");
-            continue;
-        }
-
-        if (!mutt_oid_matcher_add(m->oids, &oid, i)) {
-            return mutt_fail(err, MUTT_NOMEM, "out of memory for OIDs");
+        if (why != NULL) {
+            report(data, m->rules[i].id, why);
+            drop(m, i);
         }
     }
-
-    mutt_oid_matcher_sort(m->oids);
-
-    return MUTT_OK;
 }
 
 
@@ -99,7 +104,7 @@ build_text(mutt_matcher_t *m, mutt_match_report_t report, void *data,
            mutt_err_t *err)
 {
     mutt_text_pattern_t *patterns =
-        mutt_pool_alloc(m->pool, (m->n + 1) * sizeof(mutt_text_pattern_t));
+        calloc(m->n + 1, sizeof(mutt_text_pattern_t));
     size_t n = 0;
 
     if (patterns == NULL) {
@@ -109,19 +114,55 @@ build_text(mutt_matcher_t *m, mutt_match_report_t report, void *data,
     for (size_t i = 0; i < m->n; i++) {
         const mutt_rule_t *r = &m->rules[i];
 
-        if (r->match_string.len == 0 || r->type == MUTT_MATCH_OID_PREFIX) {
-            continue;
+        if (has_text(r)) {
+            patterns[n++] = (mutt_text_pattern_t) {
+                .text = r->match_string,
+                .regex = r->type == MUTT_MATCH_REGEX,
+                .no_traps = r->trap_oid.len > 0,
+                .severity = r->severity,
+                .rank = (uint32_t) i,
+                .rule_id = r->id,
+            };
         }
-
-        patterns[n++] = (mutt_text_pattern_t) {
-            .rank = i,
-            .rule_id = r->id,
-            .regex = r->type == MUTT_MATCH_REGEX,
-            .text = r->match_string,
-        };
     }
 
-    return mutt_text_matcher_create(patterns, n, report, data, &m->text, err);
+    mutt_rc_t rc =
+        mutt_text_matcher_create(patterns, n, report, data, &m->text, err);
+
+    for (size_t i = 0; rc == MUTT_OK && i < n; i++) {
+        if (patterns[i].refused) {
+            drop(m, patterns[i].rank);
+        }
+    }
+
+    free(patterns);
+
+    return rc;
+}
+
+
+static mutt_rc_t
+build_oids(mutt_matcher_t *m, mutt_err_t *err)
+{
+    m->oids = mutt_oid_matcher_create(m->n);
+
+    if (m->oids == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for OIDs");
+    }
+
+    for (size_t i = 0; i < m->n; i++) {
+        const mutt_rule_t *r = &m->rules[i];
+        mutt_oid_t oid;
+
+        if (r->trap_oid.len > 0 && mutt_oid_parse(r->trap_oid, true, &oid) &&
+            !mutt_oid_matcher_add(m->oids, &oid, r->severity, (uint32_t) i)) {
+            return mutt_fail(err, MUTT_NOMEM, "out of memory for OIDs");
+        }
+    }
+
+    mutt_oid_matcher_finish(m->oids);
+
+    return MUTT_OK;
 }
 
 
@@ -145,11 +186,12 @@ mutt_matcher_create(const mutt_rule_t *rules, size_t n,
     }
 
     if (rc == MUTT_OK) {
-        rc = build_oids(m, report, data, err);
+        check_rules(m, report, data);
+        rc = build_text(m, report, data, err);
     }
 
     if (rc == MUTT_OK) {
-        rc = build_text(m, report, data, err);
+        rc = build_oids(m, err);
     }
 
     if (rc != MUTT_OK) {
@@ -180,36 +222,14 @@ mutt_matcher_destroy(mutt_matcher_t *matcher)
 size_t
 mutt_matcher_count(const mutt_matcher_t *matcher)
 {
-    return matcher->n;
+    return matcher->n - matcher->dropped;
 }
 
 
-/* An event against the conditions that are not its text or OID. */
-typedef struct {
-    const mutt_matcher_t *matcher;
-    int severity;
-    bool trap;
-} conditions_t;
-
-
-static bool
-severity_fits(void *data, size_t rank)
+void
+mutt_matcher_forgive(mutt_matcher_t *matcher)
 {
-    const conditions_t *c = data;
-    int wanted = c->matcher->rules[rank].severity;
-
-    return wanted == MUTT_SEVERITY_NONE || wanted == c->severity;
-}
-
-
-/* Where rule and event both have an OID, the OID decides alone. */
-static bool
-text_counts(void *data, size_t rank)
-{
-    const conditions_t *c = data;
-
-    return severity_fits(data, rank) &&
-           !(c->trap && c->matcher->rules[rank].trap_oid.len > 0);
+    mutt_text_matcher_forgive(matcher->text);
 }
 
 
@@ -217,20 +237,37 @@ const mutt_rule_t *
 mutt_matcher_match(mutt_matcher_t *matcher, const mutt_match_input_t *input,
                    mutt_match_report_t report, void *data)
 {
-    conditions_t c = { .matcher = matcher, .severity = input->severity };
-    size_t best = MUTT_RANK_NONE;
+    uint32_t best = MUTT_RANK_NONE;
     mutt_oid_t oid;
-
-    c.trap =
+    bool trap =
         input->trap_oid.len > 0 && mutt_oid_parse(input->trap_oid, false, &oid);
 
-    if (c.trap) {
-        best = mutt_oid_matcher_match(matcher->oids, &oid, best, severity_fits,
-                                      &c);
+    if (trap) {
+        best =
+            mutt_oid_matcher_match(matcher->oids, &oid, input->severity, best);
     }
 
-    best = mutt_text_matcher_match(matcher->text, input->message, best,
-                                   text_counts, &c, report, data);
+    best =
+        mutt_text_matcher_match(matcher->text, input, trap, best, report, data);
 
     return best == MUTT_RANK_NONE ? NULL : &matcher->rules[best];
+}
+
+
+mutt_rc_t
+mutt_match_check(mutt_match_type_t type, mutt_str_t pattern, mutt_err_t *err)
+{
+    mutt_regex_t *regex;
+
+    if (type != MUTT_MATCH_REGEX) {
+        return MUTT_OK;
+    }
+
+    mutt_rc_t rc = mutt_regex_create(pattern, &regex, err);
+
+    if (rc == MUTT_OK) {
+        mutt_regex_destroy(regex);
+    }
+
+    return rc;
 }

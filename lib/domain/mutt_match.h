@@ -3,8 +3,8 @@
  *
  * Rules are ranked by priority, then id; the lowest rank that matches wins.
  * Text rules become one Hyperscan database, those it can't take are PCRE2
- * patterns under limits; OIDs become a trie of arcs.  The cost of an event
- * hardly grows with the number of rules.
+ * patterns under limits; OIDs become a sorted trie of arcs.  The cost of an
+ * event hardly grows with the number of rules.
  */
 
 #ifndef MUTT_MATCH_H
@@ -45,6 +45,11 @@ void mutt_matcher_destroy(mutt_matcher_t *matcher);
 
 /* Rules in use. */
 size_t mutt_matcher_count(const mutt_matcher_t *matcher);
+
+/*
+ * Tries patterns again that hit limits so often that they were switched off.
+ */
+void mutt_matcher_forgive(mutt_matcher_t *matcher);
 
 /*
  * The rule that wins, or NULL; lives as long as the matcher.  A pattern that

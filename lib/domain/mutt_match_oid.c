@@ -7,11 +7,12 @@
 #include "mutt_match_oid.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     uint32_t *arcs;
     size_t n;
-    size_t rank;
+    mutt_ranks_t ranks;
 } entry_t;
 
 struct mutt_oid_matcher_s {
@@ -60,7 +61,7 @@ mutt_oid_matcher_destroy(mutt_oid_matcher_t *matcher)
 
 bool
 mutt_oid_matcher_add(mutt_oid_matcher_t *matcher, const mutt_oid_t *oid,
-                     size_t rank)
+                     int severity, uint32_t rank)
 {
     uint32_t *arcs = malloc(oid->n * sizeof(uint32_t));
 
@@ -69,9 +70,11 @@ mutt_oid_matcher_add(mutt_oid_matcher_t *matcher, const mutt_oid_t *oid,
         return false;
     }
 
+    entry_t *entry = &matcher->entries[matcher->n++];
+
     memcpy(arcs, oid->arcs, oid->n * sizeof(uint32_t));
-    matcher->entries[matcher->n++] =
-        (entry_t) { .arcs = arcs, .n = oid->n, .rank = rank };
+    *entry = (entry_t) { .arcs = arcs, .n = oid->n, .ranks = MUTT_RANKS_EMPTY };
+    mutt_ranks_add(&entry->ranks, severity, rank);
 
     return true;
 }
@@ -89,18 +92,33 @@ compare(const void *pa, const void *pb)
         }
     }
 
-    if (a->n != b->n) {
-        return a->n < b->n ? -1 : 1;
-    }
-
-    return a->rank < b->rank ? -1 : a->rank > b->rank;
+    return a->n < b->n ? -1 : a->n > b->n;
 }
 
 
+/* Sorts, and makes one entry of those with the same OID. */
 void
-mutt_oid_matcher_sort(mutt_oid_matcher_t *matcher)
+mutt_oid_matcher_finish(mutt_oid_matcher_t *matcher)
 {
-    qsort(matcher->entries, matcher->n, sizeof(entry_t), compare);
+    size_t kept = 0;
+
+    if (matcher->n > 0) {
+        qsort(matcher->entries, matcher->n, sizeof(entry_t), compare);
+    }
+
+    for (size_t i = 0; i < matcher->n; i++) {
+        entry_t *entry = &matcher->entries[i];
+
+        if (kept == 0 || compare(&matcher->entries[kept - 1], entry) != 0) {
+            matcher->entries[kept++] = *entry;
+            continue;
+        }
+
+        mutt_ranks_merge(&matcher->entries[kept - 1].ranks, &entry->ranks);
+        free(entry->arcs);
+    }
+
+    matcher->n = kept;
 }
 
 
@@ -123,10 +141,9 @@ lower_bound(const mutt_oid_matcher_t *m, size_t lo, size_t hi, size_t depth,
 }
 
 
-size_t
+uint32_t
 mutt_oid_matcher_match(const mutt_oid_matcher_t *matcher, const mutt_oid_t *oid,
-                       size_t best, mutt_rank_filter_t filter,
-                       void *filter_data)
+                       int severity, uint32_t best)
 {
     size_t lo = 0;
     size_t hi = matcher->n;
@@ -136,15 +153,12 @@ mutt_oid_matcher_match(const mutt_oid_matcher_t *matcher, const mutt_oid_t *oid,
                          (uint64_t) oid->arcs[depth] + 1);
         lo = lower_bound(matcher, lo, hi, depth, oid->arcs[depth]);
 
-        /* those that end here are prefixes, lowest rank first */
-        for (bool found = false; lo < hi && matcher->entries[lo].n == depth + 1;
-             lo++) {
-            size_t rank = matcher->entries[lo].rank;
+        /* the one that ends here is a prefix, and stands first */
+        if (lo < hi && matcher->entries[lo].n == depth + 1) {
+            uint32_t rank =
+                mutt_ranks_of(&matcher->entries[lo++].ranks, severity);
 
-            if (!found && rank < best && filter(filter_data, rank)) {
-                best = rank;
-                found = true;
-            }
+            best = rank < best ? rank : best;
         }
     }
 

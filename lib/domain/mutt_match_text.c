@@ -1,292 +1,429 @@
 /*
- * Hyperscan finds which of thousands of patterns occur in one pass, but not
- * every pattern of PCRE2's language is one of Hyperscan's; the rest are
- * tried one by one by PCRE2, which backtracks, so under limits.
+ * Hyperscan finds which of thousands of patterns occur in one pass.  Of what
+ * it can't read it often reads a superset, so that PCRE2 only has to confirm
+ * the few candidates; the rest PCRE2 tries one by one.
+ *
+ * Rules with the same pattern are one entry, whose ranks say which of them
+ * an event of some severity belongs to.  So the cost of an event grows with
+ * the patterns that occur in it, not with the rules there are.
+ *
+ * Hyperscan's Unicode is older than PCRE2's.  What that changes for case is
+ * made good here; that letters of scripts since then are no \w to it is not.
  */
-
-#define PCRE2_CODE_UNIT_WIDTH 8
 
 #include "mutt_match_text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <hs.h>
-#include <pcre2.h>
 
-#define MATCH_LIMIT 100000
-#define DEPTH_LIMIT 1000
-#define HEAP_LIMIT_KIB 1024
+#include "mutt_match_literal.h"
+#include "mutt_regex.h"
 
-#define HS_FLAGS                                                               \
-    (HS_FLAG_CASELESS | HS_FLAG_UTF8 | HS_FLAG_UCP | HS_FLAG_SINGLEMATCH |     \
-     HS_FLAG_ALLOWEMPTY)
-
-/* a pattern that goes on hitting limits is not tried again */
+/* a pattern that goes on hitting limits is not tried again for a while */
 #define STRIKES_MAX 10
 
+typedef enum {
+    ENGINE_FAST,    /* Hyperscan decides */
+    ENGINE_CONFIRM, /* Hyperscan finds candidates, PCRE2 decides */
+    ENGINE_SLOW     /* PCRE2 decides */
+} engine_t;
+
 typedef struct {
-    size_t rank;
-    int32_t rule_id;
-    pcre2_code *code;
+    mutt_ranks_t ranks[2]; /* for traps: [1] */
+    uint32_t first;        /* the lowest rank of all */
+    int32_t rule_id;       /* of that rank */
+    engine_t engine;
     unsigned strikes;
-} slow_t;
+    mutt_regex_t *regex; /* but for ENGINE_FAST */
+} entry_t;
+
+/* A candidate of one scan. */
+typedef struct {
+    uint32_t rank;
+    uint32_t entry;
+} candidate_t;
 
 struct mutt_text_matcher_s {
     hs_database_t *database;
     hs_scratch_t *scratch;
-    size_t *ranks; /* of the database's pattern ids */
-    slow_t *slow;  /* by rank */
+    mutt_regex_scratch_t *regex_scratch;
+    entry_t *entries; /* Hyperscan's ids are indices */
+    size_t n;
+    uint32_t *slow; /* entries that Hyperscan does not see, by rank */
     size_t n_slow;
-    pcre2_match_data *match_data;
-    pcre2_match_context *context;
+    candidate_t *candidates;
 };
 
+/* A matcher on its way. */
+typedef struct {
+    mutt_text_matcher_t *m;
+    char **texts; /* of the entries */
+    mutt_match_report_t report;
+    void *data;
+} build_t;
 
-/* The pattern as Hyperscan and PCRE2 both read it; the caller frees it. */
-static char *
-pattern_text(const mutt_text_pattern_t *p)
+/* What hs_compile_multi() takes. */
+typedef struct {
+    const char **texts;
+    unsigned *flags;
+    unsigned *ids;
+    size_t n;
+} expressions_t;
+
+
+static unsigned
+flags_of(engine_t engine)
 {
-    static const char special[] = "\\^$.|?*+()[]{}#/-";
-    char *text = malloc(p->text.len * 2 + 1);
-    char *out = text;
+    unsigned flags = HS_FLAG_CASELESS | HS_FLAG_UTF8 | HS_FLAG_UCP |
+                     HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY;
 
-    if (text == NULL) {
-        return NULL;
-    }
-
-    for (size_t i = 0; i < p->text.len; i++) {
-        char c = p->text.data[i];
-
-        if (!p->regex && c != '\0' && strchr(special, c) != NULL) {
-            *out++ = '\\';
-        }
-
-        *out++ = c;
-    }
-
-    *out = '\0';
-
-    return text;
+    return engine == ENGINE_CONFIRM ? flags | HS_FLAG_PREFILTER : flags;
 }
 
 
-static pcre2_code *
-compile_slow(const char *text, size_t len, mutt_err_t *err)
-{
-    int error;
-    PCRE2_SIZE offset;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR) text, len,
-                                     PCRE2_UTF | PCRE2_UCP | PCRE2_CASELESS |
-                                         PCRE2_NEVER_BACKSLASH_C,
-                                     &error, &offset, NULL);
-
-    if (code == NULL) {
-        char why[128];
-
-        (void) pcre2_get_error_message(error, (PCRE2_UCHAR *) why, sizeof(why));
-        (void) mutt_fail(err, MUTT_INVALID, "%s at offset %zu", why,
-                         (size_t) offset);
-    }
-
-    return code;
-}
-
-
-/* Whether Hyperscan takes the pattern; where it does, it means what PCRE2
- * means by it. */
 static bool
-fast_enough(const char *text)
+hyperscan_reads(const char *text, engine_t engine)
 {
     hs_compile_error_t *error = NULL;
     hs_expr_info_t *info = NULL;
-    bool fast = hs_expression_info(text, HS_FLAGS, &info, &error) == HS_SUCCESS;
+    bool reads =
+        hs_expression_info(text, flags_of(engine), &info, &error) == HS_SUCCESS;
 
     free(info);
     (void) hs_free_compile_error(error);
 
-    return fast;
+    return reads;
 }
 
 
-/* Patterns on their way into the database. */
-typedef struct {
-    const char **texts;
-    char **owned;
-    unsigned *flags;
-    unsigned *ids;
-    size_t n;
-} fast_t;
-
-
-static void
-free_fast(fast_t *fast)
+/* The fastest engine that means by text what PCRE2 means by it. */
+static engine_t
+engine_of(const char *text)
 {
-    for (size_t i = 0; fast->owned != NULL && i < fast->n; i++) {
-        free(fast->owned[i]);
+    /* with its older Unicode it might not even find all candidates */
+    if (mutt_case_has_newer(mutt_str(text)) || strstr(text, "\\p") != NULL ||
+        strstr(text, "\\P") != NULL || strstr(text, "\\x{") != NULL ||
+        strstr(text, "\\o{") != NULL) {
+        return ENGINE_SLOW;
     }
 
-    free(fast->owned);
-    free(fast->texts);
-    free(fast->flags);
-    free(fast->ids);
+    if (hyperscan_reads(text, ENGINE_FAST)) {
+        return ENGINE_FAST;
+    }
+
+    return hyperscan_reads(text, ENGINE_CONFIRM) ? ENGINE_CONFIRM : ENGINE_SLOW;
 }
 
 
-static mutt_rc_t
-add_slow(mutt_text_matcher_t *m, const mutt_text_pattern_t *p, const char *text,
-         mutt_match_report_t report, void *data)
+static int
+compare_text(const mutt_text_pattern_t *a, const mutt_text_pattern_t *b)
 {
+    if (a->regex != b->regex) {
+        return a->regex ? 1 : -1;
+    }
+
+    if (a->text.len != b->text.len) {
+        return a->text.len < b->text.len ? -1 : 1;
+    }
+
+    return memcmp(a->text.data, b->text.data, a->text.len);
+}
+
+
+static int
+by_text(const void *pa, const void *pb)
+{
+    const mutt_text_pattern_t *a = pa;
+    const mutt_text_pattern_t *b = pb;
+    int diff = compare_text(a, b);
+
+    return diff != 0 ? diff : a->rank < b->rank ? -1 : 1;
+}
+
+
+/* Gives the entry its PCRE2 code; false when it has none. */
+static bool
+add_regex(entry_t *entry, const char *text, mutt_err_t *err)
+{
+    return entry->regex != NULL ||
+           mutt_regex_create(mutt_str(text), &entry->regex, err) == MUTT_OK;
+}
+
+
+/* Fills entry from n patterns of one text; false when out of memory. */
+static bool
+add_entry(build_t *b, mutt_text_pattern_t *patterns, size_t n)
+{
+    mutt_text_matcher_t *m = b->m;
+    entry_t *entry = &m->entries[m->n];
+    char *text = patterns->regex
+                     ? strndup(patterns->text.data, patterns->text.len)
+                     : mutt_match_literal(patterns->text);
     mutt_err_t why;
-    pcre2_code *code = compile_slow(text, strlen(text), &why);
-
-    if (code == NULL) {
-        report(data, p->rule_id, why.text);
-        return MUTT_INVALID;
-    }
-
-    /* without JIT it is slower, not wrong */
-    (void) pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-
-    m->slow[m->n_slow++] =
-        (slow_t) { .rank = p->rank, .rule_id = p->rule_id, .code = code };
-
-    return MUTT_OK;
-}
-
-
-static mutt_rc_t
-add_pattern(mutt_text_matcher_t *m, const mutt_text_pattern_t *p, fast_t *fast,
-            mutt_match_report_t report, void *data, mutt_err_t *err)
-{
-    char *text = pattern_text(p);
 
     if (text == NULL) {
-        return mutt_fail(err, MUTT_NOMEM, "out of memory for a pattern");
+        return false;
     }
 
+    *entry = (entry_t) {
+        .ranks = { MUTT_RANKS_EMPTY, MUTT_RANKS_EMPTY },
+        .first = patterns->rank,
+        .rule_id = patterns->rule_id,
+    };
+
     /* what PCRE2 would refuse is no rule, whatever Hyperscan says */
-    pcre2_code *code = NULL;
+    if (patterns->regex && !add_regex(entry, text, &why)) {
+        free(text);
 
-    if (p->regex) {
-        mutt_err_t why;
+        for (size_t i = 0; i < n; i++) {
+            patterns[i].refused = true;
+            b->report(b->data, patterns[i].rule_id, why.text);
+        }
 
-        code = compile_slow(text, strlen(text), &why);
+        return true;
+    }
 
-        if (code == NULL) {
-            report(data, p->rule_id, why.text);
-            free(text);
-            return MUTT_OK;
+    entry->engine = patterns->regex ? engine_of(text) : ENGINE_FAST;
+
+    if (entry->engine == ENGINE_FAST) {
+        mutt_regex_destroy(entry->regex);
+        entry->regex = NULL;
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        mutt_ranks_add(&entry->ranks[0], patterns[i].severity,
+                       patterns[i].rank);
+
+        if (!patterns[i].no_traps) {
+            mutt_ranks_add(&entry->ranks[1], patterns[i].severity,
+                           patterns[i].rank);
         }
     }
 
-    if (!fast_enough(text)) {
-        pcre2_code_free(code);
-        (void) add_slow(m, p, text, report, data);
-        free(text);
-        return MUTT_OK;
+    b->texts[m->n++] = text;
+
+    return true;
+}
+
+
+static mutt_rc_t
+add_entries(build_t *b, mutt_text_pattern_t *patterns, size_t n,
+            mutt_err_t *err)
+{
+    qsort(patterns, n, sizeof(mutt_text_pattern_t), by_text);
+
+    for (size_t i = 0; i < n;) {
+        size_t same = 1;
+
+        while (i + same < n &&
+               compare_text(&patterns[i], &patterns[i + same]) == 0) {
+            same++;
+        }
+
+        if (!add_entry(b, &patterns[i], same)) {
+            return mutt_fail(err, MUTT_NOMEM, "out of memory for a pattern");
+        }
+
+        i += same;
     }
 
-    pcre2_code_free(code);
+    return MUTT_OK;
+}
 
-    fast->texts[fast->n] = text;
-    fast->owned[fast->n] = text;
-    fast->flags[fast->n] = HS_FLAGS;
-    fast->ids[fast->n] = (unsigned) fast->n;
-    m->ranks[fast->n] = p->rank;
-    fast->n++;
+
+/* Hands an entry to the next slower engine that takes it. */
+static mutt_rc_t
+demote(build_t *b, size_t i, mutt_err_t *err)
+{
+    entry_t *entry = &b->m->entries[i];
+
+    if (!add_regex(entry, b->texts[i], err)) {
+        return MUTT_INVALID;
+    }
+
+    entry->engine = entry->engine == ENGINE_FAST &&
+                            hyperscan_reads(b->texts[i], ENGINE_CONFIRM)
+                        ? ENGINE_CONFIRM
+                        : ENGINE_SLOW;
 
     return MUTT_OK;
 }
 
 
 static mutt_rc_t
-build_database(mutt_text_matcher_t *m, const fast_t *fast, mutt_err_t *err)
+demote_all(build_t *b, mutt_err_t *err)
 {
-    hs_compile_error_t *error = NULL;
+    for (size_t i = 0; i < b->m->n; i++) {
+        if (!add_regex(&b->m->entries[i], b->texts[i], err)) {
+            return MUTT_INVALID;
+        }
 
-    if (fast->n == 0) {
-        return MUTT_OK;
+        b->m->entries[i].engine = ENGINE_SLOW;
     }
 
-    if (hs_compile_multi(fast->texts, fast->flags, fast->ids,
-                         (unsigned) fast->n, HS_MODE_BLOCK, NULL, &m->database,
-                         &error) != HS_SUCCESS) {
-        mutt_rc_t rc = mutt_fail(err, MUTT_INVALID, "pattern database: %.200s",
-                                 error->message);
+    return MUTT_OK;
+}
+
+
+static void
+collect(const build_t *b, expressions_t *x)
+{
+    x->n = 0;
+
+    for (size_t i = 0; i < b->m->n; i++) {
+        engine_t engine = b->m->entries[i].engine;
+
+        if (engine != ENGINE_SLOW) {
+            x->texts[x->n] = b->texts[i];
+            x->flags[x->n] = flags_of(engine);
+            x->ids[x->n++] = (unsigned) i;
+        }
+    }
+}
+
+
+/*
+ * Some patterns turn out to be too large only when all are compiled: they go
+ * to a slower engine, so that no rule can keep the others from loading.
+ */
+static mutt_rc_t
+compile(build_t *b, expressions_t *x, mutt_err_t *err)
+{
+    for (;;) {
+        hs_compile_error_t *error = NULL;
+
+        collect(b, x);
+
+        if (x->n == 0 ||
+            hs_compile_multi(x->texts, x->flags, x->ids, (unsigned) x->n,
+                             HS_MODE_BLOCK, NULL, &b->m->database,
+                             &error) == HS_SUCCESS) {
+            return MUTT_OK;
+        }
+
+        int culprit = error->expression;
+        mutt_rc_t rc =
+            culprit < 0 ? demote_all(b, err) : demote(b, x->ids[culprit], err);
 
         (void) hs_free_compile_error(error);
-        return rc;
-    }
-
-    if (hs_alloc_scratch(m->database, &m->scratch) != HS_SUCCESS) {
-        return mutt_fail(err, MUTT_NOMEM, "out of memory for a scan");
-    }
-
-    return MUTT_OK;
-}
-
-
-static mutt_rc_t
-build(mutt_text_matcher_t *m, const mutt_text_pattern_t *patterns, size_t n,
-      mutt_match_report_t report, void *data, fast_t *fast, mutt_err_t *err)
-{
-    m->match_data = pcre2_match_data_create(1, NULL);
-    m->context = pcre2_match_context_create(NULL);
-
-    if (m->ranks == NULL || m->slow == NULL || m->match_data == NULL ||
-        m->context == NULL || fast->texts == NULL || fast->owned == NULL ||
-        fast->flags == NULL || fast->ids == NULL) {
-        return mutt_fail(err, MUTT_NOMEM, "out of memory for a matcher");
-    }
-
-    (void) pcre2_set_match_limit(m->context, MATCH_LIMIT);
-    (void) pcre2_set_depth_limit(m->context, DEPTH_LIMIT);
-    (void) pcre2_set_heap_limit(m->context, HEAP_LIMIT_KIB);
-
-    for (size_t i = 0; i < n; i++) {
-        mutt_rc_t rc = add_pattern(m, &patterns[i], fast, report, data, err);
 
         if (rc != MUTT_OK) {
             return rc;
         }
     }
+}
 
-    return build_database(m, fast, err);
+
+static mutt_rc_t
+build_database(build_t *b, mutt_err_t *err)
+{
+    size_t n = b->m->n + 1;
+    expressions_t x = {
+        .texts = calloc(n, sizeof(char *)),
+        .flags = calloc(n, sizeof(unsigned)),
+        .ids = calloc(n, sizeof(unsigned)),
+    };
+    mutt_rc_t rc = x.texts == NULL || x.flags == NULL || x.ids == NULL
+                       ? mutt_fail(err, MUTT_NOMEM, "out of memory for rules")
+                       : compile(b, &x, err);
+
+    free(x.texts);
+    free(x.flags);
+    free(x.ids);
+
+    if (rc == MUTT_OK && b->m->database != NULL &&
+        hs_alloc_scratch(b->m->database, &b->m->scratch) != HS_SUCCESS) {
+        rc = mutt_fail(err, MUTT_NOMEM, "out of memory for a scan");
+    }
+
+    return rc;
+}
+
+
+static int
+by_first(const void *pa, const void *pb, void *data)
+{
+    const mutt_text_matcher_t *m = data;
+    uint32_t a = m->entries[*(const uint32_t *) pa].first;
+    uint32_t b = m->entries[*(const uint32_t *) pb].first;
+
+    return a < b ? -1 : a > b;
+}
+
+
+static void
+list_slow(mutt_text_matcher_t *m)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        if (m->entries[i].engine == ENGINE_SLOW) {
+            m->slow[m->n_slow++] = (uint32_t) i;
+        }
+    }
+
+    qsort_r(m->slow, m->n_slow, sizeof(uint32_t), by_first, m);
+}
+
+
+static mutt_rc_t
+build(build_t *b, mutt_text_pattern_t *patterns, size_t n, mutt_err_t *err)
+{
+    mutt_text_matcher_t *m = b->m;
+
+    m->entries = calloc(n + 1, sizeof(entry_t));
+    m->slow = calloc(n + 1, sizeof(uint32_t));
+    m->candidates = calloc(n + 1, sizeof(candidate_t));
+    m->regex_scratch = mutt_regex_scratch_create();
+    b->texts = calloc(n + 1, sizeof(char *));
+
+    if (m->entries == NULL || m->slow == NULL || m->candidates == NULL ||
+        m->regex_scratch == NULL || b->texts == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for a matcher");
+    }
+
+    mutt_rc_t rc = add_entries(b, patterns, n, err);
+
+    if (rc == MUTT_OK) {
+        rc = build_database(b, err);
+    }
+
+    if (rc == MUTT_OK) {
+        list_slow(m);
+    }
+
+    return rc;
 }
 
 
 mutt_rc_t
-mutt_text_matcher_create(const mutt_text_pattern_t *patterns, size_t n,
+mutt_text_matcher_create(mutt_text_pattern_t *patterns, size_t n,
                          mutt_match_report_t report, void *data,
                          mutt_text_matcher_t **matcher, mutt_err_t *err)
 {
-    mutt_text_matcher_t *m = calloc(1, sizeof(mutt_text_matcher_t));
+    build_t b = {
+        .m = calloc(1, sizeof(mutt_text_matcher_t)),
+        .report = report,
+        .data = data,
+    };
 
-    if (m == NULL) {
+    if (b.m == NULL) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a matcher");
     }
 
-    fast_t fast = {
-        .texts = calloc(n + 1, sizeof(char *)),
-        .owned = calloc(n + 1, sizeof(char *)),
-        .flags = calloc(n + 1, sizeof(unsigned)),
-        .ids = calloc(n + 1, sizeof(unsigned)),
-    };
+    mutt_rc_t rc = build(&b, patterns, n, err);
 
-    m->ranks = calloc(n + 1, sizeof(size_t));
-    m->slow = calloc(n + 1, sizeof(slow_t));
+    for (size_t i = 0; b.texts != NULL && i < b.m->n; i++) {
+        free(b.texts[i]);
+    }
 
-    mutt_rc_t rc = build(m, patterns, n, report, data, &fast, err);
-
-    free_fast(&fast);
+    free(b.texts);
 
     if (rc != MUTT_OK) {
-        mutt_text_matcher_destroy(m);
+        mutt_text_matcher_destroy(b.m);
         return rc;
     }
 
-    *matcher = m;
+    *matcher = b.m;
 
     return MUTT_OK;
 }
@@ -299,27 +436,46 @@ mutt_text_matcher_destroy(mutt_text_matcher_t *matcher)
         return;
     }
 
-    for (size_t i = 0; i < matcher->n_slow; i++) {
-        pcre2_code_free(matcher->slow[i].code);
+    for (size_t i = 0; i < matcher->n; i++) {
+        mutt_regex_destroy(matcher->entries[i].regex);
     }
 
     (void) hs_free_scratch(matcher->scratch);
     (void) hs_free_database(matcher->database);
-    pcre2_match_data_free(matcher->match_data);
-    pcre2_match_context_free(matcher->context);
-    free(matcher->ranks);
+    mutt_regex_scratch_destroy(matcher->regex_scratch);
+    free(matcher->entries);
     free(matcher->slow);
+    free(matcher->candidates);
     free(matcher);
+}
+
+
+void
+mutt_text_matcher_forgive(mutt_text_matcher_t *matcher)
+{
+    for (size_t i = 0; i < matcher->n; i++) {
+        matcher->entries[i].strikes = 0;
+    }
 }
 
 
 /* One scan on its way through the patterns that occur. */
 typedef struct {
-    const mutt_text_matcher_t *matcher;
-    size_t best;
-    mutt_rank_filter_t filter;
-    void *filter_data;
+    mutt_text_matcher_t *m;
+    int severity;
+    bool trap;
+    uint32_t best;
+    size_t n_candidates;
+    mutt_match_report_t report;
+    void *data;
 } scan_t;
+
+
+static uint32_t
+rank_of(const scan_t *scan, const entry_t *entry)
+{
+    return mutt_ranks_of(&entry->ranks[scan->trap], scan->severity);
+}
 
 
 static int
@@ -327,14 +483,22 @@ on_match(unsigned id, unsigned long long from, unsigned long long to,
          unsigned flags, void *context)
 {
     scan_t *scan = context;
-    size_t rank = scan->matcher->ranks[id];
+    const entry_t *entry = &scan->m->entries[id];
+    uint32_t rank = rank_of(scan, entry);
 
     (void) from;
     (void) to;
     (void) flags;
 
-    if (rank < scan->best && scan->filter(scan->filter_data, rank)) {
+    if (rank >= scan->best) {
+        return 0;
+    }
+
+    if (entry->engine == ENGINE_FAST) {
         scan->best = rank;
+    } else {
+        scan->m->candidates[scan->n_candidates++] =
+            (candidate_t) { .rank = rank, .entry = id };
     }
 
     return 0;
@@ -342,79 +506,98 @@ on_match(unsigned id, unsigned long long from, unsigned long long to,
 
 
 static bool
-matches_slowly(mutt_text_matcher_t *m, slow_t *slow, mutt_str_t text,
-               mutt_match_report_t report, void *data)
+matches_slowly(scan_t *scan, entry_t *entry, mutt_str_t text)
 {
-    if (slow->strikes >= STRIKES_MAX) {
+    if (entry->strikes >= STRIKES_MAX) {
         return false;
     }
 
-    int rc = pcre2_match(slow->code, (PCRE2_SPTR) text.data, text.len, 0,
-                         PCRE2_NO_UTF_CHECK, m->match_data, m->context);
+    mutt_regex_result_t result =
+        mutt_regex_match(entry->regex, scan->m->regex_scratch, text);
 
-    if (rc >= 0) {
-        return true;
+    if (result == MUTT_REGEX_LIMIT) {
+        entry->strikes++;
+        scan->report(scan->data, entry->rule_id,
+                     entry->strikes < STRIKES_MAX
+                         ? "pattern hit a limit, taken as no match"
+                         : "pattern hit limits too often, switched off until "
+                           "the next reload");
     }
 
-    if (rc != PCRE2_ERROR_NOMATCH) {
-        slow->strikes++;
-        report(data, slow->rule_id,
-               slow->strikes < STRIKES_MAX
-                   ? "pattern hit a limit, taken as no match"
-                   : "pattern hit limits too often and is switched off");
-    }
-
-    return false;
+    return result == MUTT_REGEX_YES;
 }
 
 
-size_t
-mutt_text_matcher_match(mutt_text_matcher_t *matcher, mutt_str_t text,
-                        size_t best, mutt_rank_filter_t filter,
-                        void *filter_data, mutt_match_report_t report,
-                        void *data)
+static int
+by_candidate(const void *pa, const void *pb)
 {
-    scan_t scan = { .matcher = matcher,
-                    .best = best,
-                    .filter = filter,
-                    .filter_data = filter_data };
+    uint32_t a = ((const candidate_t *) pa)->rank;
+    uint32_t b = ((const candidate_t *) pb)->rank;
+
+    return a < b ? -1 : a > b;
+}
+
+
+static void
+confirm(scan_t *scan, mutt_str_t text)
+{
+    candidate_t *candidates = scan->m->candidates;
+
+    qsort(candidates, scan->n_candidates, sizeof(candidate_t), by_candidate);
+
+    for (size_t i = 0; i < scan->n_candidates; i++) {
+        if (candidates[i].rank >= scan->best) {
+            return;
+        }
+
+        if (matches_slowly(scan, &scan->m->entries[candidates[i].entry],
+                           text)) {
+            scan->best = candidates[i].rank;
+        }
+    }
+}
+
+
+static void
+try_slow(scan_t *scan, mutt_str_t text)
+{
+    for (size_t i = 0; i < scan->m->n_slow; i++) {
+        entry_t *entry = &scan->m->entries[scan->m->slow[i]];
+        uint32_t rank = rank_of(scan, entry);
+
+        if (entry->first >= scan->best) {
+            return;
+        }
+
+        if (rank < scan->best && matches_slowly(scan, entry, text)) {
+            scan->best = rank;
+        }
+    }
+}
+
+
+uint32_t
+mutt_text_matcher_match(mutt_text_matcher_t *matcher,
+                        const mutt_match_input_t *input, bool trap,
+                        uint32_t best, mutt_match_report_t report, void *data)
+{
+    mutt_str_t text = input->message;
+    scan_t scan = {
+        .m = matcher,
+        .severity = input->severity,
+        .trap = trap,
+        .best = best,
+        .report = report,
+        .data = data,
+    };
 
     if (matcher->database != NULL) {
         (void) hs_scan(matcher->database, text.data, (unsigned) text.len, 0,
                        matcher->scratch, on_match, &scan);
     }
 
-    for (size_t i = 0; i < matcher->n_slow; i++) {
-        slow_t *slow = &matcher->slow[i];
-
-        if (slow->rank >= scan.best) {
-            break;
-        }
-
-        if (filter(filter_data, slow->rank) &&
-            matches_slowly(matcher, slow, text, report, data)) {
-            scan.best = slow->rank;
-        }
-    }
+    confirm(&scan, text);
+    try_slow(&scan, text);
 
     return scan.best;
-}
-
-
-mutt_rc_t
-mutt_match_check(mutt_match_type_t type, mutt_str_t pattern, mutt_err_t *err)
-{
-    if (type != MUTT_MATCH_REGEX) {
-        return MUTT_OK;
-    }
-
-    pcre2_code *code = compile_slow(pattern.data, pattern.len, err);
-
-    if (code == NULL) {
-        return MUTT_INVALID;
-    }
-
-    pcre2_code_free(code);
-
-    return MUTT_OK;
 }

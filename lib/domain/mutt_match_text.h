@@ -4,34 +4,39 @@
 #define MUTT_MATCH_TEXT_H
 
 #include "mutt_match.h"
+#include "mutt_rank.h"
 
 typedef struct mutt_text_matcher_s mutt_text_matcher_t;
 
-/* A pattern of rank (its place in the order of rules). */
+/* What a rule wants to find, and in which events. */
 typedef struct {
-    size_t rank;
-    int32_t rule_id;
-    bool regex;
     mutt_str_t text;
+    bool regex;
+    bool no_traps; /* the rule has an OID, which decides for traps */
+    int severity;
+    uint32_t rank;
+    int32_t rule_id;
+    bool refused; /* out: does not compile, reported */
 } mutt_text_pattern_t;
 
-/* Whether a match of rank counts for this event. */
-typedef bool (*mutt_rank_filter_t)(void *data, size_t rank);
-
-#define MUTT_RANK_NONE ((size_t) -1)
-
+/* Sorts patterns.  Their text is not needed any more afterwards. */
 MUTT_CHECKED mutt_rc_t mutt_text_matcher_create(
-    const mutt_text_pattern_t *patterns, size_t n, mutt_match_report_t report,
+    mutt_text_pattern_t *patterns, size_t n, mutt_match_report_t report,
     void *data, mutt_text_matcher_t **matcher, mutt_err_t *err);
+
+/* Accepts NULL. */
 void mutt_text_matcher_destroy(mutt_text_matcher_t *matcher);
 
+/* Tries patterns again that were switched off for hitting limits. */
+void mutt_text_matcher_forgive(mutt_text_matcher_t *matcher);
+
 /*
- * The lowest rank below best that matches text and passes the filter, else
- * best.
+ * The lowest rank below best whose pattern is in the message of input, else
+ * best.  trap: the event has an OID.
  */
-size_t mutt_text_matcher_match(mutt_text_matcher_t *matcher, mutt_str_t text,
-                               size_t best, mutt_rank_filter_t filter,
-                               void *filter_data, mutt_match_report_t report,
-                               void *data);
+uint32_t mutt_text_matcher_match(mutt_text_matcher_t *matcher,
+                                 const mutt_match_input_t *input, bool trap,
+                                 uint32_t best, mutt_match_report_t report,
+                                 void *data);
 
 #endif

@@ -1,5 +1,8 @@
 #include "mutt_rule.h"
 
+#include "core/mutt_utf8.h"
+#include "mutt_oid.h"
+
 static const struct {
     const char *name;
     mutt_fate_t fate;
@@ -55,4 +58,46 @@ mutt_match_type_parse(mutt_str_t name, mutt_match_type_t *type)
     }
 
     return false;
+}
+
+
+/* Whether text has at most max characters, all of them UTF-8. */
+static bool
+fits(mutt_str_t text, size_t max)
+{
+    return mutt_utf8_valid(text) && mutt_utf8_head(text, max).len == text.len;
+}
+
+
+const char *
+mutt_rule_fault(const mutt_rule_t *rule)
+{
+    mutt_oid_t oid;
+
+    if (rule->match_string.len == 0 && rule->trap_oid.len == 0) {
+        return "neither match_string nor trap_oid";
+    }
+
+    if (rule->type == MUTT_MATCH_OID_PREFIX && rule->trap_oid.len == 0) {
+        return "oid_prefix without trap_oid";
+    }
+
+    if (rule->trap_oid.len > 0 && !mutt_oid_parse(rule->trap_oid, true, &oid)) {
+        return "trap_oid is no OID";
+    }
+
+    if (!fits(rule->match_string, MUTT_RULE_MATCH_MAX)) {
+        return "match_string is too long";
+    }
+
+    if (rule->severity != MUTT_SEVERITY_NONE &&
+        (rule->severity < 0 || rule->severity >= MUTT_SEVERITIES)) {
+        return "syslog_severity is none of 0 to 7";
+    }
+
+    if (rule->team.len == 0 || !fits(rule->team, MUTT_RULE_TEAM_MAX)) {
+        return "team_assignment is empty or too long";
+    }
+
+    return NULL;
 }

@@ -9,6 +9,10 @@
 #include "core/mutt_str.h"
 #include "mutt_severity.h"
 
+/* Characters. */
+#define MUTT_RULE_MATCH_MAX 1024
+#define MUTT_RULE_TEAM_MAX 100
+
 typedef enum {
     MUTT_MATCH_CONTAINS,
     MUTT_MATCH_REGEX,
@@ -53,5 +57,11 @@ mutt_fate_t mutt_handling_fate(mutt_handling_t handling);
 
 /* False when name is no match type. */
 bool mutt_match_type_parse(mutt_str_t name, mutt_match_type_t *type);
+
+/*
+ * Why a rule can't be used, static text; NULL when it can.  Whether its
+ * pattern compiles is mutt_match_check()'s to say.
+ */
+const char *mutt_rule_fault(const mutt_rule_t *rule);
 
 #endif
