@@ -4,7 +4,7 @@
  * An event leaves the ingest queue only by the commit, after its audit row
  * is in PostgreSQL; whatever dies in between, the claim is repeated and the
  * row's key absorbs the repetition.  Nothing is claimed before the rules
- * have been read once.
+ * have been read once, nor while PostgreSQL is away.
  */
 
 #include <stdio.h>
@@ -13,14 +13,14 @@
 #include "core/mutt_uuid.h"
 #include "domain/mutt_alert.h"
 #include "domain/mutt_event.h"
-#include "domain/mutt_fold.h"
-#include "domain/mutt_keys.h"
+#include "domain/mutt_kinds.h"
+#include "domain/mutt_sql.h"
 #include "io/mutt_audit.h"
-#include "io/mutt_rules.h"
+#include "run/mutt_loader.h"
 #include "run/mutt_worker.h"
 
 #define POOL_BLOCK (1 << 20)
-#define PAYLOAD_MAX (64u << 20)
+#define PAYLOAD_MAX (1u << 30)
 
 /* a dead letter's own members */
 #define PAYLOAD_MORE 8192
@@ -28,11 +28,23 @@
 /* one wait for an empty queue; signals and reloads are looked at between */
 #define WAIT_MS 500
 
+/* one wait for the first rules */
+#define LOAD_WAIT_MS 200
+
+/* a load that failed is repeated, a silent PostgreSQL is asked, this often */
+#define RETRY_AFTER (5 * MUTT_USEC_SEC)
+
 typedef struct {
     mutt_pg_t *pg;
+    mutt_usec_t pg_asked; /* when PostgreSQL last answered */
+    bool partitioned;     /* the months ahead have their partitions */
+    mutt_loader_t *loader;
+    bool loading;        /* the first rules are on their way */
+    mutt_usec_t load_at; /* a failed load is repeated then; 0: none is due */
     mutt_generation_t *rules;
     mutt_json_reader_t *reader;
-    mutt_pool_t *pool; /* of one claim */
+    mutt_pool_t *pool;  /* of one claim */
+    mutt_usec_t dlq_at; /* when to look at the dead letters next */
 } alerter_t;
 
 /* A claim on its way; everything lives in the claim's pool. */
@@ -45,13 +57,8 @@ typedef struct {
     mutt_audit_row_t *rows;
     size_t *row_items; /* the item of each row */
     size_t n_rows;
-    mutt_unhandled_t *kinds;
-    mutt_str_t *samples; /* of each kind: the newest message */
-    mutt_str_t *hosts;
-    size_t n_kinds;
-    size_t unhandled;
-    size_t forwarded;
-    size_t dead;
+    mutt_kinds_t kinds;
+    mutt_unhandled_t *unhandled; /* the same kinds, for the commit */
 } batch_t;
 
 
@@ -73,19 +80,126 @@ report_match(void *data, int32_t rule_id, const char *why)
 }
 
 
+/* Tells /health how a call to PostgreSQL ended. */
+static mutt_rc_t
+pg_ended(mutt_run_t *run, alerter_t *a, mutt_rc_t rc)
+{
+    const char *sqlstate = mutt_pg_sqlstate(a->pg);
+    char state[32] = "ok";
+
+    if (rc == MUTT_OK) {
+        a->pg_asked = mutt_time_mono();
+    } else if (sqlstate[0] != '\0') {
+        (void) snprintf(state, sizeof(state), "sqlstate %s", sqlstate);
+    } else {
+        (void) snprintf(state, sizeof(state), "%s", mutt_rc_word(rc));
+    }
+
+    mutt_run_check(run, "postgresql", rc == MUTT_OK, state);
+
+    return rc;
+}
+
+
 static mutt_rc_t
 connect_pg(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
 {
-    if (mutt_pg_connected(a->pg)) {
+    return mutt_pg_connected(a->pg)
+               ? MUTT_OK
+               : pg_ended(run, a, mutt_pg_connect(a->pg, err));
+}
+
+
+/* So that /health knows of an outage also while there is nothing to do. */
+static mutt_rc_t
+ping_pg(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+{
+    if (mutt_time_mono() - a->pg_asked < RETRY_AFTER) {
         return MUTT_OK;
     }
 
-    mutt_rc_t rc = mutt_pg_connect(a->pg, err);
+    return pg_ended(
+        run, a,
+        mutt_pg_exec(a->pg, mutt_sql[MUTT_SQL_TEXT_PING], 0, NULL, NULL, err));
+}
 
-    mutt_run_check(run, "postgresql", rc == MUTT_OK,
-                   rc == MUTT_OK ? "ok" : mutt_rc_word(rc));
 
-    return rc;
+static void
+use_generation(mutt_run_t *run, alerter_t *a, mutt_generation_t *fresh)
+{
+    uint64_t *metrics = mutt_run_metrics(run);
+    size_t rules = mutt_matcher_count(fresh->matcher);
+    size_t hosts = mutt_directory_count(fresh->dev_hosts);
+    size_t teams = mutt_directory_count(fresh->teams);
+
+    mutt_generation_destroy(a->rules);
+    a->rules = fresh;
+
+    mutt_metric_set(metrics, MUTT_M_CACHE_RULES_ALL, (double) rules);
+    mutt_metric_set(metrics, MUTT_M_CACHE_HOSTS_ALL, (double) hosts);
+    mutt_metric_set(metrics, MUTT_M_CACHE_TEAMS_ALL, (double) teams);
+    mutt_log(mutt_run_log(run), MUTT_LOG_INFO, "rules",
+             "using %zu rules, %zu development hosts, %zu teams", rules, hosts,
+             teams);
+}
+
+
+static void
+load_failed(mutt_run_t *run, alerter_t *a, const mutt_load_t *load)
+{
+    uint64_t *metrics = mutt_run_metrics(run);
+
+    mutt_metric_add(metrics, MUTT_M_CACHE_RELOAD_FAIL, 1);
+    mutt_metric_add(metrics, MUTT_M_CACHE_RELOAD_FAILURES_ALL, 1);
+
+    if (a->rules != NULL) {
+        a->load_at = mutt_time_mono() + RETRY_AFTER;
+        mutt_run_check(run, "rules", true, "reload failed, last good in use");
+        mutt_log(mutt_run_log(run), MUTT_LOG_WARNING, "rules",
+                 "reload failed, the last good rules stay: %s", load->err.text);
+    }
+}
+
+
+/* Takes what the loader has brought, if anything. */
+static mutt_rc_t
+take_load(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+{
+    uint64_t *metrics = mutt_run_metrics(run);
+    mutt_load_t load;
+
+    if (!mutt_loader_take(a->loader, &load)) {
+        return MUTT_AGAIN;
+    }
+
+    if (load.rc != MUTT_OK) {
+        load_failed(run, a, &load);
+        *err = load.err;
+        return load.rc;
+    }
+
+    for (size_t i = 0; i < load.n_reports && i < MUTT_LOAD_REPORTS; i++) {
+        report_rule(run, load.reports[i].rule_id, load.reports[i].why);
+    }
+
+    if (load.n_reports > MUTT_LOAD_REPORTS) {
+        mutt_log(mutt_run_log(run), MUTT_LOG_WARNING, "rules",
+                 "%zu more rules cannot be used",
+                 load.n_reports - MUTT_LOAD_REPORTS);
+    }
+
+    mutt_metric_add(metrics, MUTT_M_CACHE_RELOAD_OK, 1);
+    mutt_metric_observe(metrics, MUTT_M_CACHE_RELOAD_LATENCY_ALL, load.seconds);
+    mutt_run_check(run, "rules", true, "ok");
+    a->load_at = 0;
+
+    if (load.generation == NULL) {
+        mutt_matcher_forgive(a->rules->matcher);
+    } else {
+        use_generation(run, a, load.generation);
+    }
+
+    return MUTT_OK;
 }
 
 
@@ -93,40 +207,49 @@ static mutt_rc_t
 alerter_reload(mutt_run_t *run, mutt_err_t *err)
 {
     alerter_t *a = mutt_run_ctx(run);
-    uint64_t *metrics = mutt_run_metrics(run);
-    mutt_generation_t *fresh = NULL;
-    mutt_usec_t began = mutt_time_mono();
-    mutt_rc_t rc = connect_pg(run, a, err);
 
-    if (rc == MUTT_OK) {
-        rc = mutt_generation_load(a->pg, report_rule, run, &fresh, err);
+    a->load_at = 0;
+
+    return mutt_loader_start(a->loader)
+               ? MUTT_OK
+               : mutt_fail(err, MUTT_UNAVAIL, "no thread for the rules");
+}
+
+
+static mutt_rc_t
+create_parts(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+{
+    const mutt_settings_t *s = mutt_run_base_settings(run);
+
+    a->pg = mutt_pg_create(s, "mutt-alerter");
+    a->loader = mutt_loader_create(s);
+    a->reader = mutt_json_reader_create();
+    a->pool = mutt_pool_create(POOL_BLOCK);
+
+    return a->pg == NULL || a->loader == NULL || a->reader == NULL ||
+                   a->pool == NULL
+               ? mutt_fail(err, MUTT_NOMEM, "out of memory at start")
+               : MUTT_OK;
+}
+
+
+static mutt_rc_t
+create_partitions(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+{
+    int months = (int) mutt_set_int(mutt_run_base_settings(run),
+                                    MUTT_SET_RETENTION_PRECREATE_MONTHS);
+
+    if (a->partitioned) {
+        return MUTT_OK;
     }
 
-    if (rc != MUTT_OK) {
-        mutt_metric_add(metrics, MUTT_M_CACHE_RELOAD_FAIL, 1);
-        mutt_metric_add(metrics, MUTT_M_CACHE_RELOAD_FAILURES_ALL, 1);
-        return rc;
-    }
+    mutt_rc_t rc = pg_ended(
+        run, a, mutt_audit_partitions(a->pg, mutt_time_now(), months, err));
 
-    mutt_generation_destroy(a->rules);
-    a->rules = fresh;
+    a->partitioned = rc == MUTT_OK;
 
-    mutt_metric_add(metrics, MUTT_M_CACHE_RELOAD_OK, 1);
-    mutt_metric_observe(metrics, MUTT_M_CACHE_RELOAD_LATENCY_ALL,
-                        (double) (mutt_time_mono() - began) / 1e6);
-    mutt_metric_set(metrics, MUTT_M_CACHE_RULES_ALL,
-                    (double) mutt_matcher_count(fresh->matcher));
-    mutt_metric_set(metrics, MUTT_M_CACHE_HOSTS_ALL,
-                    (double) mutt_directory_count(fresh->dev_hosts));
-    mutt_metric_set(metrics, MUTT_M_CACHE_TEAMS_ALL,
-                    (double) mutt_directory_count(fresh->teams));
-    mutt_log(mutt_run_log(run), MUTT_LOG_INFO, "rules",
-             "loaded %zu rules, %zu development hosts, %zu teams",
-             mutt_matcher_count(fresh->matcher),
-             mutt_directory_count(fresh->dev_hosts),
-             mutt_directory_count(fresh->teams));
-
-    return MUTT_OK;
+    /* a schema that is not there yet may still come */
+    return rc == MUTT_INVALID ? MUTT_UNAVAIL : rc;
 }
 
 
@@ -134,32 +257,41 @@ static mutt_rc_t
 alerter_setup(mutt_run_t *run, mutt_err_t *err)
 {
     alerter_t *a = mutt_run_ctx(run);
-    const mutt_settings_t *s = mutt_run_base_settings(run);
+    mutt_rc_t rc = MUTT_OK;
 
     if (a->pg == NULL) {
-        a->pg = mutt_pg_create(s, "mutt-alerter");
-        a->reader = mutt_json_reader_create();
-        a->pool = mutt_pool_create(POOL_BLOCK);
-    }
-
-    if (a->pg == NULL || a->reader == NULL || a->pool == NULL) {
-        return mutt_fail(err, MUTT_NOMEM, "out of memory at start");
-    }
-
-    mutt_rc_t rc = connect_pg(run, a, err);
-
-    if (rc == MUTT_OK) {
-        rc = mutt_audit_partitions(
-            a->pg, mutt_time_now(),
-            (int) mutt_set_int(s, MUTT_SET_RETENTION_PRECREATE_MONTHS), err);
+        mutt_run_check(run, "rules", false, "not loaded yet");
+        rc = create_parts(run, a, err);
     }
 
     if (rc == MUTT_OK) {
+        rc = connect_pg(run, a, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = create_partitions(run, a, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = take_load(run, a, err);
+    }
+
+    if (rc != MUTT_AGAIN) {
+        a->loading = false;
+        return rc;
+    }
+
+    if (!a->loading) {
         rc = alerter_reload(run, err);
+        a->loading = rc == MUTT_OK;
     }
 
-    /* a schema that is not there yet may still come */
-    return rc == MUTT_INVALID ? MUTT_UNAVAIL : rc;
+    if (a->loading) {
+        mutt_loader_wait(a->loader, LOAD_WAIT_MS);
+        rc = MUTT_AGAIN;
+    }
+
+    return rc;
 }
 
 
@@ -168,6 +300,7 @@ alerter_teardown(mutt_run_t *run)
 {
     alerter_t *a = mutt_run_ctx(run);
 
+    mutt_loader_destroy(a->loader);
     mutt_generation_destroy(a->rules);
     mutt_json_reader_destroy(a->reader);
     mutt_pool_destroy(a->pool);
@@ -191,6 +324,19 @@ into_pool(mutt_buf_t *out, mutt_pool_t *pool)
 }
 
 
+/* Settles item i with what was written to out. */
+static mutt_rc_t
+give(batch_t *b, size_t i, mutt_dest_t dest, mutt_buf_t *out, mutt_err_t *err)
+{
+    b->verdicts[i].dest = dest;
+    b->verdicts[i].payload = into_pool(out, b->a->pool);
+
+    return b->verdicts[i].payload.data == NULL
+               ? mutt_fail(err, MUTT_NOMEM, "out of memory for a payload")
+               : MUTT_OK;
+}
+
+
 static void
 now_text(char out[MUTT_TIME_LEN + 1])
 {
@@ -208,13 +354,7 @@ judge_malformed(batch_t *b, size_t i, mutt_err_t *err)
     mutt_buf_init(&out, b->claim.items[i].len * 6 + PAYLOAD_MORE);
     mutt_alert_write_malformed(&out, b->claim.items[i], at, "malformed");
 
-    b->verdicts[i].dest = MUTT_TO_DEAD_EXTERNAL;
-    b->verdicts[i].payload = into_pool(&out, b->a->pool);
-    b->dead++;
-
-    return b->verdicts[i].payload.data == NULL
-               ? mutt_fail(err, MUTT_NOMEM, "out of memory for a dead letter")
-               : MUTT_OK;
+    return give(b, i, MUTT_TO_DEAD_EXTERNAL, &out, err);
 }
 
 
@@ -239,68 +379,18 @@ add_row(batch_t *b, size_t i, const mutt_rule_t *rule, const char *decision,
 }
 
 
-/* The counter of this host and kind of message; false out of memory. */
-static bool
-kind_key(const mutt_event_t *event, mutt_pool_t *pool, mutt_str_t *key)
-{
-    const char *prefix = mutt_keys[MUTT_KEY_UNHANDLED];
-    size_t head = strlen(prefix);
-    char hash[MUTT_HASH16_LEN + 1];
-    char *text =
-        mutt_pool_alloc(pool, head + event->hostname.len + 1 + sizeof(hash));
-
-    if (text == NULL || !mutt_fold_hash(event->message, hash)) {
-        return false;
-    }
-
-    memcpy(text, prefix, head);
-
-    for (size_t i = 0; i < event->hostname.len; i++) {
-        char c = event->hostname.data[i];
-
-        text[head + i] = (char) (c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-    }
-
-    key->data = text;
-    key->len = head + event->hostname.len + 1 + MUTT_HASH16_LEN;
-    text[head + event->hostname.len] = ':';
-    memcpy(text + head + event->hostname.len + 1, hash, MUTT_HASH16_LEN);
-
-    return true;
-}
-
-
 static mutt_rc_t
 judge_unhandled(batch_t *b, size_t i, mutt_err_t *err)
 {
-    const mutt_settings_t *s = mutt_run_settings(b->run);
-    const mutt_event_t *event = &b->events[i];
-    mutt_str_t key;
-    size_t k = 0;
+    mutt_verdict_t *verdict = &b->verdicts[i];
 
-    if (!kind_key(event, b->a->pool, &key)) {
+    if (!mutt_kinds_add(&b->kinds, &b->events[i], b->a->pool, &verdict->kind)) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a kind");
     }
 
-    while (k < b->n_kinds && !mutt_str_eq(b->kinds[k].key, key)) {
-        k++;
-    }
+    verdict->dest = MUTT_TO_UNHANDLED;
 
-    if (k == b->n_kinds) {
-        b->kinds[b->n_kinds++] = (mutt_unhandled_t) {
-            .key = key,
-            .threshold = mutt_set_int(s, MUTT_SET_UNHANDLED_THRESHOLD),
-            .expiry_s = mutt_set_int(s, MUTT_SET_UNHANDLED_EXPIRY_SECONDS),
-        };
-    }
-
-    b->kinds[k].times++;
-    b->samples[k] = event->message;
-    b->hosts[k] = event->hostname;
-    b->verdicts[i].dest = MUTT_TO_UNHANDLED;
-    b->unhandled++;
-
-    if (mutt_set_bool(s, MUTT_SET_AUDIT_UNHANDLED)) {
+    if (mutt_set_bool(mutt_run_settings(b->run), MUTT_SET_AUDIT_UNHANDLED)) {
         add_row(b, i, NULL, "Unhandled", false);
     }
 
@@ -338,13 +428,8 @@ judge_matched(batch_t *b, size_t i, const mutt_rule_t *rule, mutt_err_t *err)
 
     mutt_buf_init(&out, PAYLOAD_MAX);
     mutt_alert_write(&out, event, rule, dev);
-    verdict->dest = MUTT_TO_ALERT;
-    verdict->payload = into_pool(&out, b->a->pool);
-    b->forwarded++;
 
-    return verdict->payload.data == NULL
-               ? mutt_fail(err, MUTT_NOMEM, "out of memory for an alert")
-               : MUTT_OK;
+    return give(b, i, MUTT_TO_ALERT, &out, err);
 }
 
 
@@ -376,117 +461,159 @@ judge(batch_t *b, size_t i, mutt_err_t *err)
 }
 
 
+/* The meta-alert of a kind, should this commit reach the threshold. */
+static mutt_rc_t
+write_meta(batch_t *b, size_t k, const char *at, mutt_err_t *err)
+{
+    const mutt_settings_t *s = mutt_run_settings(b->run);
+    const char *nobody = mutt_set_text(mutt_run_base_settings(b->run),
+                                       MUTT_SET_UNHANDLED_DEFAULT_TEAM);
+    const mutt_kind_t *kind = &b->kinds.all[k];
+    const mutt_str_t *team =
+        mutt_directory_find(b->a->rules->teams, kind->host);
+    mutt_unhandled_t *unhandled = &b->unhandled[k];
+    unsigned char random[10];
+    mutt_buf_t head;
+    mutt_buf_t tail;
+
+    if (!mutt_random(random, sizeof(random))) {
+        return mutt_fail(err, MUTT_UNAVAIL, "no random numbers");
+    }
+
+    mutt_meta_t meta = {
+        .id = mutt_uuid_v7(mutt_time_now(), random),
+        .received_at = mutt_str(at),
+        .team = team == NULL ? mutt_str(nobody) : *team,
+        .host = kind->host,
+        .sample = kind->sample,
+        .expiry_s = mutt_set_int(s, MUTT_SET_UNHANDLED_EXPIRY_SECONDS),
+    };
+
+    mutt_buf_init(&head, PAYLOAD_MAX);
+    mutt_buf_init(&tail, PAYLOAD_MAX);
+    mutt_alert_write_meta(&head, &tail, &meta);
+
+    *unhandled = (mutt_unhandled_t) {
+        .key = kind->key,
+        .times = kind->times,
+        .threshold = mutt_set_int(s, MUTT_SET_UNHANDLED_THRESHOLD),
+        .expiry_s = meta.expiry_s,
+        .meta_head = into_pool(&head, b->a->pool),
+        .meta_tail = into_pool(&tail, b->a->pool),
+    };
+
+    return unhandled->meta_head.data == NULL ||
+                   unhandled->meta_tail.data == NULL
+               ? mutt_fail(err, MUTT_NOMEM, "out of memory for an alert")
+               : MUTT_OK;
+}
+
+
 static mutt_rc_t
 write_metas(batch_t *b, mutt_err_t *err)
 {
-    const char *nobody = mutt_set_text(mutt_run_base_settings(b->run),
-                                       MUTT_SET_UNHANDLED_DEFAULT_TEAM);
     char at[MUTT_TIME_LEN + 1];
 
     now_text(at);
+    b->unhandled = mutt_pool_calloc(b->a->pool, (b->kinds.n + 1) *
+                                                    sizeof(mutt_unhandled_t));
 
-    for (size_t k = 0; k < b->n_kinds; k++) {
-        const mutt_str_t *team =
-            mutt_directory_find(b->a->rules->teams, b->hosts[k]);
-        unsigned char random[10];
-        mutt_buf_t head;
-        mutt_buf_t tail;
+    mutt_rc_t rc = b->unhandled == NULL
+                       ? mutt_fail(err, MUTT_NOMEM, "out of memory for kinds")
+                       : MUTT_OK;
 
-        if (!mutt_random(random, sizeof(random))) {
-            return mutt_fail(err, MUTT_UNAVAIL, "no random numbers");
-        }
-
-        mutt_meta_t meta = {
-            .id = mutt_uuid_v7(mutt_time_now(), random),
-            .received_at = mutt_str(at),
-            .team = team == NULL ? mutt_str(nobody) : *team,
-            .host = b->hosts[k],
-            .sample = b->samples[k],
-            .expiry_s = b->kinds[k].expiry_s,
-        };
-
-        mutt_buf_init(&head, PAYLOAD_MAX);
-        mutt_buf_init(&tail, PAYLOAD_MAX);
-        mutt_alert_write_meta(&head, &tail, &meta);
-        b->kinds[k].meta_head = into_pool(&head, b->a->pool);
-        b->kinds[k].meta_tail = into_pool(&tail, b->a->pool);
-
-        if (b->kinds[k].meta_head.data == NULL ||
-            b->kinds[k].meta_tail.data == NULL) {
-            return mutt_fail(err, MUTT_NOMEM, "out of memory for an alert");
-        }
+    for (size_t k = 0; k < b->kinds.n && rc == MUTT_OK; k++) {
+        rc = write_meta(b, k, at, err);
     }
 
-    return MUTT_OK;
+    return rc;
 }
 
 
 static mutt_rc_t
 audit(batch_t *b, mutt_err_t *err)
 {
-    mutt_run_t *run = b->run;
+    uint64_t *metrics = mutt_run_metrics(b->run);
     mutt_usec_t began = mutt_time_mono();
-    mutt_rc_t rc = connect_pg(run, b->a, err);
-
-    if (rc == MUTT_OK) {
-        rc = mutt_audit_insert(b->a->pg, b->rows, b->n_rows, err);
-    }
-
-    mutt_run_check(run, "postgresql", rc == MUTT_OK,
-                   rc == MUTT_OK ? "ok" : mutt_rc_word(rc));
+    mutt_rc_t rc = pg_ended(
+        b->run, b->a, mutt_audit_insert(b->a->pg, b->rows, b->n_rows, err));
 
     if (rc != MUTT_OK) {
         return rc;
     }
 
-    double took = (double) (mutt_time_mono() - began) / 1e6;
+    double took = (double) (mutt_time_mono() - began) / (double) MUTT_USEC_SEC;
 
-    mutt_metric_observe(mutt_run_metrics(run), MUTT_M_DB_WRITE_LATENCY_ALL,
-                        took);
-    mutt_metric_observe(mutt_run_metrics(run), MUTT_M_DB_WRITE_LATENCY_MS_ALL,
-                        took * 1e3);
+    mutt_metric_observe(metrics, MUTT_M_DB_WRITE_LATENCY_ALL, took);
+    mutt_metric_observe(metrics, MUTT_M_DB_WRITE_LATENCY_MS_ALL, took * 1e3);
 
     return MUTT_OK;
 }
 
 
-/* Rows that PostgreSQL refuses take their events to the dead letters. */
-static mutt_rc_t
-judge_refused(batch_t *b, mutt_err_t *err)
+/*
+ * Where an event goes whose row PostgreSQL refuses: to the dead when the row
+ * is to blame, else back, and after some attempts to where it can be
+ * replayed from.
+ */
+static mutt_dest_t
+dest_of_refused(const batch_t *b, const mutt_audit_row_t *row,
+                const mutt_event_t *event)
 {
-    char at[MUTT_TIME_LEN + 1];
-
-    now_text(at);
-
-    for (size_t k = 0; k < b->n_rows; k++) {
-        size_t i = b->row_items[k];
-        char reason[32];
-        mutt_buf_t out;
-
-        if (b->rows[k].refused[0] == '\0') {
-            continue;
-        }
-
-        (void) snprintf(reason, sizeof(reason), "sqlstate_%s",
-                        b->rows[k].refused);
-        mutt_buf_init(&out, b->claim.items[i].len + PAYLOAD_MORE);
-        mutt_alert_write_failed(&out, b->claim.items[i],
-                                b->events[i].attempts + 1, at, reason);
-        b->verdicts[i].dest = MUTT_TO_DEAD;
-        b->verdicts[i].payload = into_pool(&out, b->a->pool);
-        b->dead++;
-
-        if (b->verdicts[i].payload.data == NULL) {
-            return mutt_fail(err, MUTT_NOMEM,
-                             "out of memory for a dead letter");
-        }
-
-        mutt_log_event(mutt_run_log(b->run), MUTT_LOG_ERROR, "audit",
-                       b->events[i].correlation_id,
-                       "row refused, the event is dead-lettered: %s", reason);
+    if (!row->doubtful) {
+        return MUTT_TO_DEAD;
     }
 
-    return MUTT_OK;
+    return event->attempts + 1 > mutt_set_int(mutt_run_base_settings(b->run),
+                                              MUTT_SET_ALERTER_MAX_RETRIES)
+               ? MUTT_TO_DLQ
+               : MUTT_TO_RETRY;
+}
+
+
+static mutt_rc_t
+judge_refused(batch_t *b, size_t k, const char *at, mutt_err_t *err)
+{
+    const mutt_audit_row_t *row = &b->rows[k];
+    size_t i = b->row_items[k];
+    const mutt_event_t *event = &b->events[i];
+    char reason[32];
+    mutt_buf_t out;
+
+    /* it is not counted with its kind after all */
+    if (b->verdicts[i].dest == MUTT_TO_UNHANDLED) {
+        b->unhandled[b->verdicts[i].kind].times--;
+    }
+
+    (void) snprintf(reason, sizeof(reason), "sqlstate_%s", row->refused);
+    mutt_log_event(mutt_run_log(b->run), MUTT_LOG_ERROR, "audit",
+                   event->correlation_id, "row refused: %s", reason);
+    mutt_buf_init(&out, PAYLOAD_MAX);
+    mutt_alert_write_failed(&out, b->claim.items[i], event->attempts + 1, at,
+                            reason);
+
+    return give(b, i, dest_of_refused(b, row, event), &out, err);
+}
+
+
+/* *refused tells how many rows were. */
+static mutt_rc_t
+judge_rows(batch_t *b, size_t *refused, mutt_err_t *err)
+{
+    char at[MUTT_TIME_LEN + 1];
+    mutt_rc_t rc = MUTT_OK;
+
+    now_text(at);
+    *refused = 0;
+
+    for (size_t k = 0; k < b->n_rows && rc == MUTT_OK; k++) {
+        if (b->rows[k].refused[0] != '\0') {
+            rc = judge_refused(b, k, at, err);
+            (*refused)++;
+        }
+    }
+
+    return rc;
 }
 
 
@@ -494,15 +621,26 @@ static void
 count(batch_t *b, int64_t metas, mutt_usec_t began)
 {
     uint64_t *m = mutt_run_metrics(b->run);
-    size_t handled = b->claim.n - b->unhandled - b->dead;
+    uint64_t by_dest[MUTT_TO_DEAD_EXTERNAL + 1] = { 0 };
 
-    mutt_metric_add(m, MUTT_M_ALERTER_EVENTS_HANDLED, handled);
-    mutt_metric_add(m, MUTT_M_ALERTER_EVENTS_UNHANDLED, b->unhandled);
-    mutt_metric_add(m, MUTT_M_ALERTER_EVENTS_POISON, b->dead);
-    mutt_metric_add(m, MUTT_M_ALERTER_FORWARDED_ALL, b->forwarded);
+    for (size_t i = 0; i < b->claim.n; i++) {
+        by_dest[b->verdicts[i].dest]++;
+    }
+
+    mutt_metric_add(m, MUTT_M_ALERTER_EVENTS_HANDLED,
+                    by_dest[MUTT_TO_ALERT] + by_dest[MUTT_TO_LOGGED] +
+                        by_dest[MUTT_TO_SUPPRESSED]);
+    mutt_metric_add(m, MUTT_M_ALERTER_EVENTS_UNHANDLED,
+                    by_dest[MUTT_TO_UNHANDLED]);
+    mutt_metric_add(m, MUTT_M_ALERTER_EVENTS_POISON,
+                    by_dest[MUTT_TO_DEAD] + by_dest[MUTT_TO_DEAD_EXTERNAL] +
+                        by_dest[MUTT_TO_DLQ]);
+    mutt_metric_add(m, MUTT_M_ALERTER_EVENTS_ERROR, by_dest[MUTT_TO_RETRY]);
+    mutt_metric_add(m, MUTT_M_ALERTER_FORWARDED_ALL, by_dest[MUTT_TO_ALERT]);
     mutt_metric_add(m, MUTT_M_ALERTER_META_ALL, (uint64_t) metas);
     mutt_metric_observe(m, MUTT_M_ALERTER_LATENCY_ALL,
-                        (double) (mutt_time_mono() - began) / 1e6);
+                        (double) (mutt_time_mono() - began) /
+                            (double) MUTT_USEC_SEC);
     mutt_metric_set(m, MUTT_M_ALERTER_PROCESSING_DEPTH_ALL, 0);
 }
 
@@ -517,13 +655,22 @@ allocate(batch_t *b)
     b->verdicts = mutt_pool_calloc(pool, n * sizeof(*b->verdicts));
     b->rows = mutt_pool_calloc(pool, n * sizeof(*b->rows));
     b->row_items = mutt_pool_calloc(pool, n * sizeof(*b->row_items));
-    b->kinds = mutt_pool_calloc(pool, n * sizeof(*b->kinds));
-    b->samples = mutt_pool_calloc(pool, n * sizeof(*b->samples));
-    b->hosts = mutt_pool_calloc(pool, n * sizeof(*b->hosts));
 
     return b->events != NULL && b->verdicts != NULL && b->rows != NULL &&
-           b->row_items != NULL && b->kinds != NULL && b->samples != NULL &&
-           b->hosts != NULL;
+           b->row_items != NULL && mutt_kinds_init(&b->kinds, n, pool);
+}
+
+
+static mutt_rc_t
+judge_all(batch_t *b, mutt_err_t *err)
+{
+    mutt_rc_t rc = MUTT_OK;
+
+    for (size_t i = 0; i < b->claim.n && rc == MUTT_OK; i++) {
+        rc = judge(b, i, err);
+    }
+
+    return rc == MUTT_OK ? write_metas(b, err) : rc;
 }
 
 
@@ -532,38 +679,79 @@ process(batch_t *b, mutt_err_t *err)
 {
     mutt_usec_t began = mutt_time_mono();
     int64_t metas = 0;
-
-    if (!allocate(b)) {
-        return mutt_fail(err, MUTT_NOMEM, "out of memory for a batch");
-    }
-
-    mutt_rc_t rc = MUTT_OK;
-
-    for (size_t i = 0; i < b->claim.n && rc == MUTT_OK; i++) {
-        rc = judge(b, i, err);
-    }
-
-    if (rc == MUTT_OK) {
-        rc = write_metas(b, err);
-    }
+    size_t refused = 0;
+    mutt_rc_t rc =
+        allocate(b) ? judge_all(b, err)
+                    : mutt_fail(err, MUTT_NOMEM, "out of memory for a batch");
 
     if (rc == MUTT_OK && b->n_rows > 0) {
         rc = audit(b, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = judge_rows(b, &refused, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = mutt_queue_commit(mutt_run_queue(b->run), &b->claim, b->verdicts,
+                               b->unhandled, b->kinds.n, &metas, err);
     }
 
     if (rc != MUTT_OK) {
         return rc;
     }
 
-    rc = judge_refused(b, err);
+    count(b, metas, began);
 
-    if (rc == MUTT_OK) {
-        rc = mutt_queue_commit(mutt_run_queue(b->run), &b->claim, b->verdicts,
-                               b->kinds, b->n_kinds, &metas, err);
+    /* not one row went in: rather the server than so many events */
+    return refused > 1 && refused == b->n_rows && b->rows[0].doubtful
+               ? mutt_fail(err, MUTT_UNAVAIL,
+                           "postgresql refuses every row: %s",
+                           b->rows[0].refused)
+               : MUTT_OK;
+}
+
+
+/* Rules that were changed while PostgreSQL was away are not missed. */
+static void
+repeat_load(mutt_run_t *run, alerter_t *a)
+{
+    mutt_err_t err;
+
+    if (a->load_at != 0 && mutt_time_mono() >= a->load_at &&
+        alerter_reload(run, &err) != MUTT_OK) {
+        a->load_at = mutt_time_mono() + RETRY_AFTER;
+    }
+}
+
+
+static mutt_rc_t
+idle(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+{
+    mutt_rc_t rc = ping_pg(run, a, err);
+
+    return rc == MUTT_OK ? mutt_queue_wait(mutt_run_queue(run), WAIT_MS, err)
+                         : rc;
+}
+
+
+/* A gauge for people needs no look in every turn. */
+static mutt_rc_t
+look_at_dlq(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+{
+    mutt_usec_t now = mutt_time_mono();
+    int64_t depth = 0;
+
+    if (now < a->dlq_at) {
+        return MUTT_OK;
     }
 
+    mutt_rc_t rc = mutt_queue_dlq_depth(mutt_run_queue(run), &depth, err);
+
     if (rc == MUTT_OK) {
-        count(b, metas, began);
+        a->dlq_at = now + MUTT_USEC_SEC;
+        mutt_metric_set(mutt_run_metrics(run), MUTT_M_ALERTER_DLQ_DEPTH_ALL,
+                        (double) depth);
     }
 
     return rc;
@@ -574,31 +762,38 @@ static mutt_rc_t
 alerter_turn(mutt_run_t *run, mutt_err_t *err)
 {
     alerter_t *a = mutt_run_ctx(run);
-    mutt_queue_t *queue = mutt_run_queue(run);
+    uint64_t *metrics = mutt_run_metrics(run);
     batch_t b = { .run = run, .a = a };
     size_t max = (size_t) mutt_set_int(mutt_run_base_settings(run),
                                        MUTT_SET_ALERTER_BATCH_MAX);
 
+    /* a failure is logged there, and the last good rules stay */
+    (void) take_load(run, a, err);
+    repeat_load(run, a);
     mutt_pool_reset(a->pool);
 
-    mutt_rc_t rc = mutt_queue_claim(queue, max, a->pool, &b.claim, err);
+    mutt_rc_t rc = connect_pg(run, a, err);
 
-    if (rc == MUTT_AGAIN) {
-        mutt_metric_set(mutt_run_metrics(run), MUTT_M_ALERTER_QUEUE_DEPTH_ALL,
-                        0);
-        return mutt_queue_wait(queue, WAIT_MS, err);
+    if (rc == MUTT_OK) {
+        rc = look_at_dlq(run, a, err);
     }
 
     if (rc != MUTT_OK) {
         return rc;
     }
 
-    mutt_metric_set(mutt_run_metrics(run), MUTT_M_ALERTER_QUEUE_DEPTH_ALL,
+    rc = mutt_queue_claim(mutt_run_queue(run), max, a->pool, &b.claim, err);
+
+    if (rc != MUTT_OK && rc != MUTT_AGAIN) {
+        return rc;
+    }
+
+    mutt_metric_set(metrics, MUTT_M_ALERTER_QUEUE_DEPTH_ALL,
                     (double) b.claim.alert_depth);
-    mutt_metric_set(mutt_run_metrics(run), MUTT_M_ALERTER_PROCESSING_DEPTH_ALL,
+    mutt_metric_set(metrics, MUTT_M_ALERTER_PROCESSING_DEPTH_ALL,
                     (double) b.claim.n);
 
-    return process(&b, err);
+    return rc == MUTT_AGAIN ? idle(run, a, err) : process(&b, err);
 }
 
 

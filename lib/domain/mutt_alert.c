@@ -144,24 +144,49 @@ mutt_alert_write_malformed(mutt_buf_t *out, mutt_str_t raw,
 }
 
 
+/* Moves *text past name and a value of the characters given; false when
+ * it begins otherwise. */
+static bool
+past_member(mutt_str_t *text, const char *name, const char *characters)
+{
+    size_t len = strlen(name);
+    size_t n = len;
+
+    if (text->len < len || memcmp(text->data, name, len) != 0) {
+        return false;
+    }
+
+    while (n < text->len && text->data[n] != '\0' &&
+           strchr(characters, text->data[n]) != NULL) {
+        n++;
+    }
+
+    text->data += n;
+    text->len -= n;
+
+    return true;
+}
+
+
 void
 mutt_alert_write_failed(mutt_buf_t *out, mutt_str_t element, int64_t attempts,
                         const char *failed_at, const char *reason)
 {
-    static const char next[] = ",\"_replays\":";
+    static const char word[] = "\"abcdefghijklmnopqrstuvwxyz"
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:.-";
 
     mutt_buf_addf(out, "{\"_attempts\":%lld,\"_failed_at\":\"%s\"",
                   (long long) attempts, failed_at);
     add_member(out, "_failed_reason", mutt_str(reason));
 
-    /* our own head goes up to the replays, an earlier failure included */
-    const char *rest =
-        memmem(element.data, element.len, next, sizeof(next) - 1);
-
-    if (rest != NULL) {
-        mutt_buf_add(out, rest, (size_t) (element.data + element.len - rest));
+    /* an earlier failure goes */
+    if (past_member(&element, "{\"_attempts\":", "0123456789")) {
+        (void) past_member(&element, ",\"_failed_at\":", word);
+        (void) past_member(&element, ",\"_failed_reason\":", word);
     } else {
+        (void) past_member(&element, "{", "");
         MUTT_BUF_LIT(out, ",");
-        mutt_buf_add(out, element.data + 1, element.len - 1);
     }
+
+    mutt_buf_add_str(out, element);
 }

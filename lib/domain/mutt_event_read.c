@@ -228,6 +228,16 @@ mutt_event_read(mutt_json_reader_t *reader, mutt_str_t element,
                          offset);
     }
 
+    /* the queue scripts count attempts there */
+    static const char head[] = "{\"_attempts\":";
+
+    if (element.len <= sizeof(head) ||
+        memcmp(element.data, head, sizeof(head) - 1) != 0 ||
+        element.data[sizeof(head) - 1] < '0' ||
+        element.data[sizeof(head) - 1] > '9') {
+        return mutt_fail(err, MUTT_INVALID, "no _attempts in front");
+    }
+
     collect(members, n, &parts);
 
     const char *fault = envelope_fault(&parts, &read.received_usec);

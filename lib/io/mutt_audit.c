@@ -6,10 +6,14 @@
 #include "domain/mutt_sql.h"
 
 #define COLUMNS 8
-#define COLUMN_MAX (512u << 20)
+#define COLUMN_MAX (1u << 30)
 
-/* partitions that one insert may find missing, one after the other */
-#define PARTITIONS_MAX 64
+/* one statement carries this much, or a single row, so that it stays well
+ * within its time */
+#define BYTES_MAX (8u << 20)
+
+/* partitions that are created for one statement; for more it is halved */
+#define PARTITIONS_MAX 12
 
 
 /* Appends s as an element of an array literal. */
@@ -152,39 +156,69 @@ create_partitions(mutt_pg_t *pg, const mutt_audit_row_t *rows, size_t n,
 }
 
 
+static mutt_rc_t insert_halving(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
+                                mutt_err_t *err);
+
+
+static mutt_rc_t
+halve(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
+{
+    mutt_rc_t rc = insert_halving(pg, rows, n / 2, err);
+
+    return rc == MUTT_OK ? insert_halving(pg, rows + n / 2, n - n / 2, err)
+                         : rc;
+}
+
+
+/* Creates what is missing and tries again. */
+static mutt_rc_t
+insert_creating(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
+                mutt_err_t *err)
+{
+    mutt_rc_t rc = create_partitions(pg, rows, n, err);
+
+    if (rc == MUTT_OK) {
+        rc = insert(pg, rows, n, err);
+    }
+
+    /* a batch of more months than are created at once */
+    if (rc == MUTT_INVALID && n > 1) {
+        return halve(pg, rows, n, err);
+    }
+
+    return rc == MUTT_INVALID && mutt_pg_class(pg) == MUTT_SQL_PARTITION
+               ? mutt_fail(err, MUTT_UNAVAIL,
+                           "postgresql: cannot create a partition")
+               : rc;
+}
+
+
 /* A batch with a bad row is halved until the row stands alone. */
 static mutt_rc_t
-insert_halving(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, bool may_create,
-               mutt_err_t *err)
+insert_halving(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
 {
     mutt_rc_t rc = insert(pg, rows, n, err);
 
-    if (rc != MUTT_INVALID) {
+    if (rc == MUTT_INVALID && mutt_pg_class(pg) == MUTT_SQL_PARTITION) {
+        rc = insert_creating(pg, rows, n, err);
+    }
+
+    bool doubtful = rc == MUTT_UNAVAIL && mutt_pg_connected(pg) &&
+                    mutt_pg_class(pg) == MUTT_SQL_UNKNOWN;
+
+    if (rc != MUTT_INVALID && !doubtful) {
         return rc;
     }
 
-    if (mutt_pg_class(pg) == MUTT_SQL_PARTITION && may_create) {
-        rc = create_partitions(pg, rows, n, err);
-
-        if (rc == MUTT_INVALID) {
-            return mutt_fail(err, MUTT_UNAVAIL,
-                             "postgresql: cannot create a partition");
-        }
-
-        return rc == MUTT_OK ? insert_halving(pg, rows, n, false, err) : rc;
+    if (n > 1) {
+        return halve(pg, rows, n, err);
     }
 
-    if (n == 1) {
-        (void) snprintf(rows[0].refused, sizeof(rows[0].refused), "%s",
-                        mutt_pg_sqlstate(pg));
-        return MUTT_OK;
-    }
+    (void) snprintf(rows->refused, sizeof(rows->refused), "%s",
+                    mutt_pg_sqlstate(pg));
+    rows->doubtful = doubtful;
 
-    rc = insert_halving(pg, rows, n / 2, may_create, err);
-
-    return rc == MUTT_OK
-               ? insert_halving(pg, rows + n / 2, n - n / 2, may_create, err)
-               : rc;
+    return MUTT_OK;
 }
 
 
@@ -194,9 +228,27 @@ mutt_audit_insert(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
 {
     for (size_t i = 0; i < n; i++) {
         rows[i].refused[0] = '\0';
+        rows[i].doubtful = false;
     }
 
-    return n == 0 ? MUTT_OK : insert_halving(pg, rows, n, true, err);
+    for (size_t i = 0; i < n;) {
+        size_t bytes = rows[i].raw.len;
+        size_t k = 1;
+
+        while (i + k < n && bytes + rows[i + k].raw.len <= BYTES_MAX) {
+            bytes += rows[i + k++].raw.len;
+        }
+
+        mutt_rc_t rc = insert_halving(pg, rows + i, k, err);
+
+        if (rc != MUTT_OK) {
+            return rc;
+        }
+
+        i += k;
+    }
+
+    return MUTT_OK;
 }
 
 

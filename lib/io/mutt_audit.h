@@ -19,14 +19,14 @@ typedef struct {
     const char *decision;
     bool forwarded;
     mutt_str_t raw;
-    char refused[6]; /* out: the SQLSTATE that refuses this row */
+    char refused[6]; /* out: the SQLSTATE that refuses this row, or "" */
+    bool doubtful;   /* out: it is none that tells whose fault it is */
 } mutt_audit_row_t;
 
 /*
  * Inserts n rows, those that PostgreSQL refuses left out and marked; a
- * partition that is missing is created.  MUTT_OK
- * when every row is in or marked; otherwise nothing is promised and the same
- * call may be repeated.
+ * partition that is missing is created.  MUTT_OK when every row is in or
+ * marked; otherwise nothing is promised and the same call may be repeated.
  */
 MUTT_CHECKED mutt_rc_t mutt_audit_insert(mutt_pg_t *pg, mutt_audit_row_t *rows,
                                          size_t n, mutt_err_t *err);

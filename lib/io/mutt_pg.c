@@ -18,6 +18,7 @@ struct mutt_pg_s {
     char application[64];
     PGconn *conn;
     char sqlstate[6];
+    bool constraint; /* the last error names one */
 };
 
 struct mutt_rows_s {
@@ -68,8 +69,15 @@ mutt_pg_connected(const mutt_pg_t *pg)
 mutt_sql_class_t
 mutt_pg_class(const mutt_pg_t *pg)
 {
-    return pg->sqlstate[0] == '\0' ? MUTT_SQL_RECONNECT
-                                   : mutt_sql_classify(pg->sqlstate);
+    if (pg->sqlstate[0] == '\0') {
+        return MUTT_SQL_RECONNECT;
+    }
+
+    mutt_sql_class_t class = mutt_sql_classify(pg->sqlstate);
+
+    /* a missing partition is a check that fails, but no constraint's */
+    return class == MUTT_SQL_PARTITION && pg->constraint ? MUTT_SQL_UNKNOWN
+                                                         : class;
 }
 
 
@@ -394,6 +402,8 @@ judge(mutt_pg_t *pg, const PGresult *result, mutt_err_t *err)
 
     (void) snprintf(pg->sqlstate, sizeof(pg->sqlstate), "%s",
                     state == NULL ? "" : state);
+    pg->constraint =
+        PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME) != NULL;
 
     switch (mutt_pg_class(pg)) {
     case MUTT_SQL_ROW:

@@ -9,6 +9,12 @@
 
 #define CLAIM_MAX 1000
 
+/* what a claim may weigh: parsed, audited and committed within a timeout */
+#define CLAIM_BYTES "8388608"
+
+/* numbers in front of the items of a claim */
+#define CLAIM_HEAD 4
+
 struct mutt_queue_s {
     const mutt_settings_t *settings;
     mutt_queue_names_t names;
@@ -212,11 +218,11 @@ static mutt_rc_t
 copy_claim(const mutt_reply_t *reply, mutt_pool_t *pool, mutt_claim_t *claim,
            mutt_err_t *err)
 {
-    size_t n = reply->n - 4;
+    size_t n = reply->n - CLAIM_HEAD;
     mutt_str_t *items = mutt_pool_alloc(pool, (n + 1) * sizeof(mutt_str_t));
 
     for (size_t i = 0; items != NULL && i < n; i++) {
-        items[i] = mutt_pool_dup(pool, reply->items[4 + i]->str);
+        items[i] = mutt_pool_dup(pool, reply->items[CLAIM_HEAD + i]->str);
 
         if (items[i].data == NULL) {
             items = NULL;
@@ -252,13 +258,17 @@ mutt_queue_claim(mutt_queue_t *queue, size_t max, mutt_pool_t *pool,
         (mutt_str_t[]) { queue->names.source, mutt_str(queue->names.processing),
                          key(MUTT_KEY_FENCE),
                          setting(queue, MUTT_SET_ALERT_QUEUE_NAME) },
-        3,
+        4,
         (mutt_str_t[]) { mutt_str(queue->names.id), mutt_str(queue->token),
-                         mutt_str(most) },
+                         mutt_str(most), MUTT_STR(CLAIM_BYTES) },
         &reply, err);
 
     if (rc == MUTT_OK) {
         rc = mutt_queue_check_fence(queue, reply, err);
+    }
+
+    if (rc == MUTT_OK && reply->n < CLAIM_HEAD) {
+        return mutt_fail(err, MUTT_BUG, "queue: short claim");
     }
 
     if (rc == MUTT_OK) {
@@ -452,4 +462,27 @@ mutt_queue_leave(mutt_queue_t *queue, mutt_err_t *err)
     queue->registered = false;
 
     return rc == MUTT_OK ? mutt_queue_check_fence(queue, reply, err) : rc;
+}
+
+
+mutt_rc_t
+mutt_queue_dlq_depth(mutt_queue_t *queue, int64_t *depth, mutt_err_t *err)
+{
+    const mutt_reply_t *reply;
+    mutt_rc_t rc = mutt_redis_call(
+        queue->redis, 2, (mutt_str_t[]) { MUTT_STR("LLEN"), queue->names.dlq },
+        0, &reply, err);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    if (reply->type != MUTT_REPLY_INT) {
+        return mutt_fail(err, MUTT_UNAVAIL, "redis: dead letters: %.150s",
+                         reply->str.data);
+    }
+
+    *depth = reply->integer;
+
+    return MUTT_OK;
 }

@@ -89,8 +89,9 @@ MUTT_CHECKED mutt_rc_t mutt_queue_check_fence(mutt_queue_t *queue,
 
 /*
  * Claims up to max (1..1000) items: first what is still in the processing
- * list, then from the queue.  An item with two or more attempts is claimed
- * alone.  MUTT_AGAIN when there is none.
+ * list, then from the queue, and no more than 8 MiB, or one item.  An item
+ * with two or more attempts is claimed alone.  MUTT_AGAIN when there is none;
+ * the claim's depths are filled all the same.
  */
 MUTT_CHECKED mutt_rc_t mutt_queue_claim(mutt_queue_t *queue, size_t max,
                                         mutt_pool_t *pool, mutt_claim_t *claim,
@@ -115,6 +116,10 @@ MUTT_CHECKED mutt_rc_t mutt_queue_commit(mutt_queue_t *queue,
                                          const mutt_unhandled_t *kinds,
                                          size_t n_kinds, int64_t *metas,
                                          mutt_err_t *err);
+
+/* How many dead letters of this kind of worker there are. */
+MUTT_CHECKED mutt_rc_t mutt_queue_dlq_depth(mutt_queue_t *queue, int64_t *depth,
+                                            mutt_err_t *err);
 
 /*
  * Hands everything claimed back to the queue, attempts unchanged, and

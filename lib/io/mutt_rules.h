@@ -1,28 +1,43 @@
-/* One generation of what the alerter knows, loaded from PostgreSQL. */
+/* What the alerter knows: read from PostgreSQL, compiled, replaced whole. */
 
 #ifndef MUTT_RULES_H
 #define MUTT_RULES_H
 
+#include "core/mutt_hash.h"
 #include "domain/mutt_directory.h"
 #include "domain/mutt_match.h"
 #include "mutt_pg.h"
 
-/* Immutable; replaced whole. */
+/* Rows of rules, development hosts and teams, as they were at one moment. */
+typedef struct mutt_rules_s mutt_rules_t;
+
+/* One generation of them, compiled; immutable. */
 typedef struct {
     mutt_matcher_t *matcher;
     mutt_directory_t *dev_hosts;
     mutt_directory_t *teams;
 } mutt_generation_t;
 
+MUTT_CHECKED mutt_rc_t mutt_rules_read(mutt_pg_t *pg, mutt_rules_t **rules,
+                                       mutt_err_t *err);
+
+/* Accepts NULL. */
+void mutt_rules_destroy(mutt_rules_t *rules);
+
+/* A digest of the rows, equal when nothing has changed; false when OpenSSL
+ * or memory fails. */
+bool mutt_rules_digest(const mutt_rules_t *rules,
+                       unsigned char out[MUTT_SHA256_LEN]);
+
 /*
- * Loads and compiles rules, development hosts and teams.  A rule that can't
- * be used is reported and left out.  On failure nothing is returned.
+ * Compiles a generation: seconds for thousands of regular expressions.  A
+ * rule that can't be used is reported and left out.
  */
-MUTT_CHECKED mutt_rc_t mutt_generation_load(mutt_pg_t *pg,
-                                            mutt_match_report_t report,
-                                            void *data,
-                                            mutt_generation_t **generation,
-                                            mutt_err_t *err);
+MUTT_CHECKED mutt_rc_t mutt_generation_create(const mutt_rules_t *rules,
+                                              mutt_match_report_t report,
+                                              void *data,
+                                              mutt_generation_t **generation,
+                                              mutt_err_t *err);
 
 /* Accepts NULL. */
 void mutt_generation_destroy(mutt_generation_t *generation);
