@@ -86,8 +86,8 @@ docs: $(BUILD)/mutt-tables
 	done
 
 bench:
-	tools/packages test
-	$(MAKE) BUILD=build all
+	@tools/packages bench
+	@$(SUBMAKE) BUILD=build all
 	MUTT_BUILD=build bench/run
 
 format:

@@ -1,7 +1,7 @@
 # The promise above all features: what was answered 2xx is never lost and
 # never silently dropped.  Events are sent while an alerter and a forwarder
-# are killed every second and Redis and PostgreSQL are each restarted twice;
-# afterwards every acknowledged event has one audit row or is counted as
+# are killed every second, others are paused for longer than their lease, and
+# Redis and PostgreSQL are each restarted twice; afterwards every acknowledged event has one audit row or is counted as
 # unhandled, every alert has reached the webhook, repeats carry the same
 # Idempotency-Key, and the ledger balances.
 #
@@ -27,7 +27,7 @@ diag("MUTT_CHAOS_SEED=$SEED");
 srand $SEED;
 
 my $t = Mutt::Test->new()->has(qw(redis postgres nginx sink alerter alerter2
-    forwarder forwarder2))->plan(9);
+    alerter3 forwarder forwarder2 forwarder3))->plan(9);
 
 # With everysec a Redis that is killed loses what it had not written yet: it
 # postpones writes while a sync of a busy disk is under way.
@@ -41,10 +41,11 @@ $t->env(ALERTER_HEARTBEAT_INTERVAL => 1, ALERTER_JANITOR_TIMEOUT => 3,
 $t->run();
 $t->rule(match_string => 'page', priority => 1);
 $t->rule(match_string => 'note', prod_handling => 'Log_only');
-$t->wait_for(sub { ($t->metrics('alerter')
-    ->{mutt_alerter_cache_rules_count} // 0) == 2 }, 10);
-$t->wait_for(sub { ($t->metrics('alerter2')
-    ->{mutt_alerter_cache_rules_count} // 0) == 2 }, 10);
+
+for my $alerter (qw(alerter alerter2 alerter3)) {
+    $t->wait_for(sub { ($t->metrics($alerter)
+        ->{mutt_alerter_cache_rules_count} // 0) == 2 }, 10);
+}
 
 ###############################################################################
 
@@ -84,6 +85,8 @@ if ($sender == 0) {
 
 my @workers = qw(alerter forwarder alerter2 forwarder2);
 my @restarts = qw(redis postgres redis postgres);
+my @pausable = qw(alerter3 forwarder3);
+my %paused;
 my ($second, $done) = (0, 0);
 my $next = time();
 
@@ -96,7 +99,22 @@ while (!$done) {
     my @victims = $second % 2 ? @workers[2, 3] : @workers[0, 1];
 
     $t->kill($_) for @victims;
+    delete @paused{@victims};
     $t->launch($_) for @victims;
+
+    # a pause beyond the lease: others recover what it holds, and it finds
+    # itself fenced when it wakes
+    for my $worker (grep { $paused{$_} <= $second - 5 } keys %paused) {
+        $t->signal($worker, 'CONT');
+        delete $paused{$worker};
+    }
+
+    if ($second % 6 == 3) {
+        my $worker = $pausable[rand @pausable];
+
+        $t->signal($worker, 'STOP');
+        $paused{$worker} //= $second;
+    }
 
     if ($second % 3 == 2 && @restarts) {
         my $part = shift @restarts;
@@ -108,6 +126,7 @@ while (!$done) {
     last if ++$second > 240;
 }
 
+$t->signal($_, 'CONT') for keys %paused;
 ok($done, 'the sender got all its events accepted');
 while (my $part = shift @restarts) {
     $t->kill($part, $part eq 'redis' ? 'KILL' : 'QUIT')->start($part);

@@ -149,6 +149,7 @@ metrics(void)
     uint64_t *rows[] = { slots };
     mutt_buf_t b;
     char *help = NULL;
+    char *rest = NULL;
 
     if (slots == NULL) {
         return 1;
@@ -164,8 +165,8 @@ metrics(void)
     mutt_metrics_render(&b, rows, 1, MUTT_S_ALL, "");
     mutt_buf_add(&b, "", 1);
 
-    for (char *line = strtok(b.data, "\n"); line != NULL;
-         line = strtok(NULL, "\n")) {
+    for (char *line = strtok_r(b.data, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         if (strncmp(line, "# HELP ", 7) == 0) {
             help = line + 7;
         } else if (strncmp(line, "# TYPE ", 7) == 0 && help != NULL) {

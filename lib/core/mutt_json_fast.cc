@@ -526,8 +526,8 @@ is_scalar(mutt_json_reader_s *r, ondemand::document &document,
     case ondemand::json_type::string:
         return !document.get_string().get(text);
     case ondemand::json_type::number:
-        return !document.raw_json_token().get(token)
-               && check_number(r, trim_end(token));
+        return !document.raw_json_token().get(token) &&
+               check_number(r, trim_end(token));
     default:
         return true;
     }
