@@ -46,6 +46,11 @@ $conf =~ s{modules/ngx_http}{$t->{build}/ngx_http};
 $conf =~ s/^user .*//m;
 $conf = "pid $dir/nginx.pid;\n$conf";
 
+# An ordinary user writes neither Debian's log nor its temporary files.
+my $own = join '', "access_log $dir/access.log;\n", map {
+    ("${_}_temp_path $dir/$_;\n") } qw(client_body proxy fastcgi uwsgi scgi);
+$conf =~ s/^http \{\n/http {\n$own/m;
+
 open my $file, '>', "$dir/example.conf" or die $!;
 print $file $conf;
 close $file;

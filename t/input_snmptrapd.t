@@ -51,6 +51,9 @@ authUser execute mutt priv
 traphandle default $handle
 EOC
 
+# its own state, and the senders'
+$ENV{SNMP_PERSISTENT_DIR} = $dir;
+
 my $daemon = Mutt::Process->new(name => 'snmptrapd', log => "$dir/snmptrapd.log",
     command => [ 'snmptrapd', '-f', '-Lo', '-On', '-Ox', '-m', '', '-C', '-c',
         "$dir/snmptrapd.conf", '-p', "$dir/snmptrapd.pid",
