@@ -269,13 +269,20 @@ static void
 ngx_mutt_push_handler(ngx_event_t *ev)
 {
     ngx_uint_t         words;
+    ngx_queue_t       *q;
+    ngx_mutt_push_t   *push;
     ngx_mutt_batch_t  *batch;
 
     while (!ngx_queue_empty(&ngx_mutt_ready)) {
         batch = ngx_mutt_collect(&words);
 
         if (batch == NULL) {
-            return;
+            q = ngx_queue_head(&ngx_mutt_ready);
+            ngx_queue_remove(q);
+            push = ngx_queue_data(q, ngx_mutt_push_t, queue);
+            ngx_mutt_inflight -= push->items->nelts;
+            ngx_mutt_push_done(push, NGX_MUTT_PUSH_FAILED);
+            continue;
         }
 
         /* EVALSHA, sha, 7, seven keys, seven settings */

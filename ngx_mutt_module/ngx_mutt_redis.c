@@ -74,6 +74,7 @@ typedef struct {
     ngx_msec_t              delay;
     ngx_uint_t              lost;       /* connections, for the log */
     ngx_flag_t              answered;   /* well, last time */
+    ngx_flag_t              broken;     /* a command could not be written */
     u_char                 *input;
 } ngx_mutt_link_t;
 
@@ -168,6 +169,7 @@ ngx_mutt_close(ngx_mutt_link_t *link)
     }
 
     ngx_mutt_drop_output(link);
+    link->broken = 0;
     link->state = NGX_MUTT_IDLE;
     link->greetings = 0;
 }
@@ -363,6 +365,7 @@ ngx_mutt_append(ngx_mutt_link_t *link, const void *data, size_t len)
             }
 
             if (b == NULL) {
+                link->broken = 1;
                 return NGX_ERROR;
             }
 
@@ -561,6 +564,12 @@ ngx_mutt_write_handler(ngx_event_t *wev)
 
     c = wev->data;
     link = c->data;
+
+    /* half a command must not be taken for the head of the next */
+    if (link->broken) {
+        ngx_mutt_fail(link, "out of memory");
+        return;
+    }
 
     if (link->state == NGX_MUTT_CONNECTING) {
         link->state = NGX_MUTT_GREETING;
