@@ -32,6 +32,28 @@ mutt_str_eq_nocase(mutt_str_t a, mutt_str_t b)
 }
 
 
+int64_t
+mutt_str_count(mutt_str_t s)
+{
+    int64_t n = 0;
+
+    /* eighteen digits fit for certain */
+    if (s.len > 18) {
+        return 0;
+    }
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9') {
+            return 0;
+        }
+
+        n = n * 10 + (s.data[i] - '0');
+    }
+
+    return n;
+}
+
+
 mutt_str_t
 mutt_str_trim(mutt_str_t s)
 {

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 typedef struct {
@@ -35,6 +36,9 @@ mutt_str_eq(mutt_str_t a, mutt_str_t b)
 
 /* Equal when ASCII letters of both are folded; no locale. */
 bool mutt_str_eq_nocase(mutt_str_t a, mutt_str_t b);
+
+/* The number that s spells in digits alone; 0 for anything else. */
+int64_t mutt_str_count(mutt_str_t s);
 
 /* s without leading and trailing ASCII white space. */
 mutt_str_t mutt_str_trim(mutt_str_t s);

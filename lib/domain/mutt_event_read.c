@@ -20,23 +20,6 @@ typedef struct {
 } parts_t;
 
 
-static int64_t
-count_of(mutt_str_t raw)
-{
-    int64_t n = 0;
-
-    for (size_t i = 0; i < raw.len && i < 18; i++) {
-        if (raw.data[i] < '0' || raw.data[i] > '9') {
-            return 0;
-        }
-
-        n = n * 10 + (raw.data[i] - '0');
-    }
-
-    return n;
-}
-
-
 static void
 collect(const mutt_json_member_t *members, size_t n, parts_t *parts)
 {
@@ -62,9 +45,9 @@ collect(const mutt_json_member_t *members, size_t n, parts_t *parts)
         } else if (mutt_str_eq(m->name, MUTT_STR("syslog_severity"))) {
             parts->severity = m;
         } else if (mutt_str_eq(m->name, MUTT_STR("_attempts"))) {
-            parts->attempts = count_of(m->raw);
+            parts->attempts = mutt_str_count(m->raw);
         } else if (mutt_str_eq(m->name, MUTT_STR("_replays"))) {
-            parts->replays = count_of(m->raw);
+            parts->replays = mutt_str_count(m->raw);
         }
 
         for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {

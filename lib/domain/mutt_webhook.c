@@ -68,23 +68,6 @@ collect(const mutt_json_member_t *members, size_t n, parts_t *parts)
 }
 
 
-static int64_t
-whole(mutt_str_t raw)
-{
-    int64_t n = 0;
-
-    for (size_t i = 0; i < raw.len && i < 18; i++) {
-        if (raw.data[i] < '0' || raw.data[i] > '9') {
-            return 0;
-        }
-
-        n = n * 10 + (raw.data[i] - '0');
-    }
-
-    return n;
-}
-
-
 static const char *
 fault_of(const parts_t *parts)
 {
@@ -225,14 +208,14 @@ mutt_webhook_read(mutt_json_reader_t *reader, mutt_str_t element,
         return mutt_fail(err, MUTT_INVALID, "%s", fault);
     }
 
-    int64_t rule_id = whole(parts.rule_id);
+    int64_t rule_id = mutt_str_count(parts.rule_id);
     mutt_buf_t body;
 
     mutt_buf_init(&body, element.len * 8 + BODY_SLACK);
 
     bool written = write_body(&body, &parts, rule_id);
     mutt_delivery_t d = {
-        .attempts = whole(parts.attempts),
+        .attempts = mutt_str_count(parts.attempts),
         .event_id = mutt_pool_dup(pool, parts.event_id),
         .correlation_id = mutt_pool_dup(pool, parts.correlation_id),
         .traceparent = mutt_pool_dup(pool, parts.traceparent),
