@@ -11,13 +11,13 @@ use lib "$FindBin::Bin/lib";
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(51);
+my $t = Mutt::Test->new()->has('redis')->plan(73);
 
 $t->run();
 
 my ($queue, $alerts, $dlq, $dead) = map { "mutt:$_" }
     qw(ingest_queue alert_queue dlq:alerter dlq:dead);
-my @epoch = ('mutt:fence', 'mutt:workers', 'mutt:epoch');
+my $bell = 'mutt:processing:alerter:';
 my $event = 0;
 
 sub script {
@@ -53,12 +53,18 @@ sub put {
     return @items;
 }
 
-sub register { return script('register', \@epoch, $_[0], $_[1] // '') }
+sub register {
+    my ($pod, $held, $process) = @_;
+
+    return script('register', [ 'mutt:fence', 'mutt:workers', 'mutt:epoch',
+        'mutt:hb', "mutt:heartbeat:$pod" ], $pod, $held // '',
+        $process // 'p1', 30);
+}
 
 sub claim {
-    my ($pod, $token, $most) = @_;
+    my ($pod, $token, $most, $bytes) = @_;
     my $r = script('claim', [ $queue, "mutt:processing:$pod", 'mutt:fence',
-        $alerts ], $pod, $token, $most);
+        $alerts, $bell ], $pod, $token, $most, $bytes // 8_388_608);
 
     return $r->[0] eq 'OK' ? { number => $r->[1],
         items => [ @$r[4 .. $#$r] ] } : $r->[0];
@@ -141,9 +147,29 @@ is(recover($a, $later), -1, 'and only once');
 is(commit($a, $later, $resumed->{number}, ('L', '') x 3), 'FENCED',
     'a worker that was paused finds itself fenced');
 ok(register($a, $later) > $later, 'and may register again');
-my $other = register($a, '');
-is(ref register($a, $later), 'ARRAY', 'the one before is denied it then');
 clean('fences');
+
+###############################################################################
+# names
+
+$token = register($a);
+is($t->redis('get', "mutt:heartbeat:$a"), $token,
+    'a worker shows life before its first claim');
+
+my $lost = register($a, $token);
+
+ok(register($a, $token) > $lost,
+    'a registration whose answer was lost is repeated');
+
+my $taken = register($a, '', 'p2');
+
+is_deeply(register($a, $token), [ 'DENIED', $taken ],
+    'another process takes the name, the one before is denied it');
+$t->redis('hset', 'mutt:fence', $a, 1, "$a#process", 'p0');
+$t->redis('set', 'mutt:epoch', 1);
+ok(register($a, $taken, 'p2') > $taken,
+    'not so where Redis has lost its last writes, and no token comes twice');
+clean('names');
 
 ###############################################################################
 # attempts
@@ -172,6 +198,25 @@ is_deeply([ map { /"_attempts":(\d+)/ } $t->redis('lrange', $queue, 0, -1) ],
     [ 2, 2 ], 'and its neighbours are not charged for it');
 clean('attempts');
 
+@items = (item(2), item(2), item(), item(), item(2), item());
+put(map { \$_ } @items);
+$token = register($a);
+
+my @trips;
+
+while (ref(my $c = claim($a, $token, 10))) {
+    last unless @{ $c->{items} };
+    push @trips, scalar @{ $c->{items} };
+    is($t->redis('llen', "mutt:processing:$a"), $trips[-1],
+        'no more is held than is claimed');
+    commit($a, $token, $c->{number}, map { ('F', $_) } @{ $c->{items} });
+}
+
+is("@trips", '1 1 2 1 1', 'suspects travel alone wherever they are');
+is_deeply([ reverse $t->redis('lrange', $alerts, 0, -1) ], \@items,
+    'and in their order');
+clean('suspects');
+
 put(\'no JSON at all', 1);
 $token = register($a);
 claim($a, $token, 10);
@@ -193,15 +238,27 @@ is($t->redis('llen', $queue), 2500, 'all of them');
 is($t->redis('scard', 'mutt:workers'), 0, 'and the worker is forgotten');
 clean('chunks');
 
-###############################################################################
-# the doorbell of a worker that is fenced meanwhile
-
-put(1, 1);
+@items = put((1) x 2500);
 $token = register($a);
+is_deeply(claim($a, $token, 1000)->{items}, [ @items[0 .. 999] ],
+    'a thousand are claimed at a time, in their order');
+is_deeply(claim($a, $token, 1000)->{items}, [ @items[0 .. 999] ],
+    'and again, as long as they are not settled');
+is(scalar @{ claim($a, $token, 1000, 10 * length $items[9])->{items} }, 10,
+    'as many as have room in a reply');
+is(scalar @{ claim($a, $token, 1000, 1)->{items} }, 1, 'but one always does');
+clean('sizes');
+
+###############################################################################
+# the doorbell
+
+@items = put((1) x 5);
+$token = register($a);
+$t->redis('rpoplpush', $queue, $bell);
+is($t->ledger()->{difference}, 0, 'what a doorbell has lifted is in flight');
 recover($a, $token);
-$t->redis('rpoplpush', $queue, "mutt:processing:$a");
-$t->redis('sadd', 'mutt:workers', $a);
-is(recover($a, ''), 1, 'an item in a list without an owner is found');
+is_deeply(claim($b, register($b), 3)->{items}, [ @items[0 .. 2] ],
+    'and claimed first, whoever rang it, fenced or not');
 clean('doorbell');
 
 ###############################################################################
@@ -215,6 +272,17 @@ like(commit($a, $token, $claim->{number}, F => 'alert'), qr/WRONGTYPE/,
     'a destination of the wrong type is an error');
 is($t->redis('llen', "mutt:processing:$a"), 1, 'and nothing has moved');
 $t->redis('del', $alerts);
+like(commit($a, $token, $claim->{number}, Z => ''), qr/no code Z/,
+    'so is an unknown code');
+like(script('commit', [ "mutt:processing:$a", 'mutt:fence', 'mutt:ledger',
+    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 1, 1, 'U', '',
+    'mutt:unhandled:h:0'), qr/arguments/, 'and a call that is cut short');
+$t->redis('set', 'mutt:unhandled:h:0', 'many');
+like(script('commit', [ "mutt:processing:$a", 'mutt:fence', 'mutt:ledger',
+    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 1, 1, 'U', '',
+    'mutt:unhandled:h:0', 1, 1, 60, '', ''), qr/no number/,
+    'and a counter that is none');
+is($t->redis('llen', "mutt:processing:$a"), 1, 'and nothing has moved');
 clean('wrong type');
 
 ###############################################################################

@@ -10,8 +10,6 @@
 /* workers of one kind that are watched; more are left to other janitors */
 #define WATCHED_MAX 256
 
-#define BEAT_TTL "30"
-
 typedef struct {
     char id[MUTT_NAME_SIZE];
     char beat[64];
@@ -202,7 +200,7 @@ mutt_janitor_turn(mutt_janitor_t *janitor, mutt_redis_t *redis,
                          mutt_str(mutt_keys[MUTT_KEY_WORKERS]) },
         4,
         (mutt_str_t[]) { mutt_str(janitor->own.id), mutt_str(token),
-                         mutt_str(counter), MUTT_STR(BEAT_TTL) },
+                         mutt_str(counter), MUTT_STR(MUTT_HEARTBEAT_TTL) },
         &reply, err);
 
     if (rc != MUTT_OK) {

@@ -1,8 +1,10 @@
 #include "mutt_queue.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/mutt_uuid.h"
 #include "domain/mutt_keys.h"
 #include "mutt_queue_names.h"
 #include "mutt_recover.h"
@@ -15,12 +17,16 @@
 /* numbers in front of the items of a claim */
 #define CLAIM_HEAD 4
 
+/* the doorbell's stand-in while Redis is full */
+#define POLL_MS 20
+
 struct mutt_queue_s {
     const mutt_settings_t *settings;
     mutt_queue_names_t names;
     char pod[MUTT_NAME_SIZE];
     mutt_redis_t *redis;
-    char token[32]; /* held last; "" before the first registration */
+    char process[17];            /* this process's life, in random hex */
+    char token[MUTT_TOKEN_SIZE]; /* held last; "" before the first */
     bool registered;
     int64_t recovered;
 };
@@ -40,6 +46,23 @@ setting(const mutt_queue_t *q, mutt_setting_t id)
 }
 
 
+static bool
+name_process(char process[17])
+{
+    unsigned char random[8];
+
+    if (!mutt_random(random, sizeof(random))) {
+        return false;
+    }
+
+    for (size_t i = 0; i < sizeof(random); i++) {
+        (void) snprintf(process + 2 * i, 3, "%02x", random[i]);
+    }
+
+    return true;
+}
+
+
 mutt_queue_t *
 mutt_queue_create(const mutt_settings_t *settings, const char *kind,
                   const char *pod)
@@ -55,8 +78,8 @@ mutt_queue_create(const mutt_settings_t *settings, const char *kind,
     mutt_queue_names(settings, kind, pod, &q->names);
     q->redis = mutt_redis_create(settings, q->names.id);
 
-    if (q->redis == NULL) {
-        free(q);
+    if (q->redis == NULL || !name_process(q->process)) {
+        mutt_queue_destroy(q);
         return NULL;
     }
 
@@ -130,7 +153,7 @@ static mutt_rc_t
 recover_own(mutt_queue_t *q, mutt_err_t *err)
 {
     const mutt_reply_t *reply;
-    char token[32];
+    char token[MUTT_TOKEN_SIZE];
     mutt_rc_t rc =
         mutt_redis_call(q->redis, 3,
                         (mutt_str_t[]) { MUTT_STR("HGET"), key(MUTT_KEY_FENCE),
@@ -169,10 +192,14 @@ mutt_queue_register(mutt_queue_t *queue, mutt_err_t *err)
     }
 
     rc = mutt_redis_script(
-        queue->redis, MUTT_SCRIPT_REGISTER, 3,
+        queue->redis, MUTT_SCRIPT_REGISTER, 5,
         (mutt_str_t[]) { key(MUTT_KEY_FENCE), key(MUTT_KEY_WORKERS),
-                         key(MUTT_KEY_EPOCH) },
-        2, (mutt_str_t[]) { mutt_str(queue->names.id), mutt_str(queue->token) },
+                         key(MUTT_KEY_EPOCH), key(MUTT_KEY_BEATS),
+                         mutt_str(queue->names.heartbeat) },
+        4,
+        (mutt_str_t[]) { mutt_str(queue->names.id), mutt_str(queue->token),
+                         mutt_str(queue->process),
+                         MUTT_STR(MUTT_HEARTBEAT_TTL) },
         &reply, err);
 
     if (rc != MUTT_OK) {
@@ -215,8 +242,8 @@ mutt_queue_check_fence(mutt_queue_t *queue, const mutt_reply_t *reply,
 
 
 static mutt_rc_t
-copy_claim(const mutt_reply_t *reply, mutt_pool_t *pool, mutt_claim_t *claim,
-           mutt_err_t *err)
+copy_claim(const mutt_reply_t *reply, const char *token, mutt_pool_t *pool,
+           mutt_claim_t *claim, mutt_err_t *err)
 {
     size_t n = reply->n - CLAIM_HEAD;
     mutt_str_t *items = mutt_pool_alloc(pool, (n + 1) * sizeof(mutt_str_t));
@@ -233,6 +260,7 @@ copy_claim(const mutt_reply_t *reply, mutt_pool_t *pool, mutt_claim_t *claim,
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a claim");
     }
 
+    (void) snprintf(claim->token, sizeof(claim->token), "%s", token);
     claim->n = n;
     claim->items = items;
     claim->number = reply->items[1]->integer;
@@ -254,10 +282,11 @@ mutt_queue_claim(mutt_queue_t *queue, size_t max, mutt_pool_t *pool,
                     max > CLAIM_MAX ? (size_t) CLAIM_MAX : max);
 
     mutt_rc_t rc = mutt_redis_script(
-        queue->redis, MUTT_SCRIPT_CLAIM, 4,
+        queue->redis, MUTT_SCRIPT_CLAIM, 5,
         (mutt_str_t[]) { queue->names.source, mutt_str(queue->names.processing),
                          key(MUTT_KEY_FENCE),
-                         setting(queue, MUTT_SET_ALERT_QUEUE_NAME) },
+                         setting(queue, MUTT_SET_ALERT_QUEUE_NAME),
+                         mutt_str(queue->names.bell) },
         4,
         (mutt_str_t[]) { mutt_str(queue->names.id), mutt_str(queue->token),
                          mutt_str(most), MUTT_STR(CLAIM_BYTES) },
@@ -272,7 +301,7 @@ mutt_queue_claim(mutt_queue_t *queue, size_t max, mutt_pool_t *pool,
     }
 
     if (rc == MUTT_OK) {
-        rc = copy_claim(reply, pool, claim, err);
+        rc = copy_claim(reply, queue->token, pool, claim, err);
     }
 
     if (rc == MUTT_OK && claim->n == 0) {
@@ -283,19 +312,31 @@ mutt_queue_claim(mutt_queue_t *queue, size_t max, mutt_pool_t *pool,
 }
 
 
+/* Waits, less long when the connection ends. */
+static void
+pause_for(const mutt_queue_t *q, unsigned ms)
+{
+    struct pollfd p = { .fd = mutt_redis_fd(q->redis), .events = POLLIN };
+
+    (void) poll(&p, 1, (int) ms);
+}
+
+
 mutt_rc_t
 mutt_queue_wait(mutt_queue_t *queue, unsigned wait_ms, mutt_err_t *err)
 {
     const mutt_reply_t *reply;
     char seconds[16];
 
+    /* zero would be for ever */
+    wait_ms = wait_ms == 0 ? 1 : wait_ms;
     (void) snprintf(seconds, sizeof(seconds), "%u.%03u", wait_ms / 1000,
                     wait_ms % 1000);
 
     mutt_rc_t rc = mutt_redis_call(
         queue->redis, 4,
         (mutt_str_t[]) { MUTT_STR("BRPOPLPUSH"), queue->names.source,
-                         mutt_str(queue->names.processing), mutt_str(seconds) },
+                         mutt_str(queue->names.bell), mutt_str(seconds) },
         wait_ms, &reply, err);
 
     if (rc != MUTT_OK) {
@@ -309,7 +350,8 @@ mutt_queue_wait(mutt_queue_t *queue, unsigned wait_ms, mutt_err_t *err)
     /* a full Redis refuses the doorbell, yet the claim script may run */
     if (reply->type == MUTT_REPLY_ERROR &&
         strncmp(reply->str.data, "OOM ", 4) == 0) {
-        return MUTT_OK;
+        pause_for(queue, wait_ms < POLL_MS ? wait_ms : POLL_MS);
+        return MUTT_AGAIN;
     }
 
     if (reply->type == MUTT_REPLY_ERROR) {
@@ -407,7 +449,7 @@ mutt_queue_commit(mutt_queue_t *queue, const mutt_claim_t *claim,
     print_int(nk, (int64_t) n_kinds);
 
     args[0] = mutt_str(queue->names.id);
-    args[1] = mutt_str(queue->token);
+    args[1] = mutt_str(claim->token);
     args[2] = mutt_str(number);
     args[3] = mutt_str(n);
     args[4] = mutt_str(nk);

@@ -1,8 +1,8 @@
 /*
  * A worker's end of the queues: register, claim, commit, recover; each one
- * atomic script (GUARANTEES section 4).  Identity is kind and pod; every
- * connection registers and gets a fresh token, every claim a batch number,
- * and a script with a stale one does nothing.
+ * atomic script (docs/queue.md).  Identity is kind and pod; every connection
+ * registers and gets a fresh token, every claim a batch number, and a script
+ * with a stale one does nothing.
  */
 
 #ifndef MUTT_QUEUE_H
@@ -14,6 +14,8 @@
 #include "core/mutt_error.h"
 #include "core/mutt_pool.h"
 #include "mutt_redis.h"
+
+#define MUTT_TOKEN_SIZE 32
 
 typedef struct mutt_queue_s mutt_queue_t;
 
@@ -47,13 +49,17 @@ typedef struct {
 
 typedef struct {
     size_t n;
-    mutt_str_t *items; /* oldest first; live in the pool */
+    mutt_str_t *items;           /* oldest first; live in the pool */
+    char token[MUTT_TOKEN_SIZE]; /* of the registration it was made under */
     int64_t number;
     int64_t source_depth;
     int64_t alert_depth; /* of the alert queue, for backpressure */
 } mutt_claim_t;
 
-/* A queue end of this kind and pod, not yet connected. */
+/*
+ * A queue end of this kind and pod, not yet connected; NULL when REDIS_URL
+ * is none or out of memory.
+ */
 mutt_queue_t *mutt_queue_create(const mutt_settings_t *settings,
                                 const char *kind, const char *pod);
 void mutt_queue_destroy(mutt_queue_t *queue);
@@ -61,7 +67,8 @@ void mutt_queue_destroy(mutt_queue_t *queue);
 /*
  * Connects where needed and registers.  The first time in this process's
  * life it also recovers what an earlier life of the same name left
- * (attempts counted).  MUTT_DENIED when another live process took the name.
+ * (attempts counted).  MUTT_DENIED when another process has taken the name
+ * since this one registered.
  */
 MUTT_CHECKED mutt_rc_t mutt_queue_register(mutt_queue_t *queue,
                                            mutt_err_t *err);
@@ -88,18 +95,19 @@ MUTT_CHECKED mutt_rc_t mutt_queue_check_fence(mutt_queue_t *queue,
                                               mutt_err_t *err);
 
 /*
- * Claims up to max (1..1000) items: first what is still in the processing
- * list, then from the queue, and no more than 8 MiB, or one item.  An item
- * with two or more attempts is claimed alone.  MUTT_AGAIN when there is none;
- * the claim's depths are filled all the same.
+ * Claims up to max (1..1000) items of at most 8 MiB together, or one larger
+ * one: first what is still in the processing list, then from the queue.  An
+ * item with two or more attempts is claimed alone.  MUTT_AGAIN when there is
+ * none; the claim's depths are filled all the same.
  */
 MUTT_CHECKED mutt_rc_t mutt_queue_claim(mutt_queue_t *queue, size_t max,
                                         mutt_pool_t *pool, mutt_claim_t *claim,
                                         mutt_err_t *err);
 
 /*
- * Waits at most wait_ms until the queue is not empty (BRPOPLPUSH, the
- * doorbell).  MUTT_OK: claim now; MUTT_AGAIN: still empty.
+ * Waits at most wait_ms until the queue is not empty: the doorbell, a
+ * BRPOPLPUSH to a list that every claim empties first.  One waiter wakes for
+ * one item.  MUTT_OK: claim now; MUTT_AGAIN: look again.
  */
 MUTT_CHECKED mutt_rc_t mutt_queue_wait(mutt_queue_t *queue, unsigned wait_ms,
                                        mutt_err_t *err);

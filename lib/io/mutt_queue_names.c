@@ -21,6 +21,7 @@ mutt_queue_names(const mutt_settings_t *settings, const char *kind,
 
     join(names->id, "", kind, pod);
     join(names->processing, mutt_keys[MUTT_KEY_PROCESSING], kind, pod);
+    join(names->bell, mutt_keys[MUTT_KEY_PROCESSING], kind, "");
     join(names->heartbeat, mutt_keys[MUTT_KEY_HEARTBEAT], kind, pod);
 
     names->source =

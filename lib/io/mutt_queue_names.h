@@ -8,10 +8,14 @@
 
 #define MUTT_NAME_SIZE 256
 
+/* seconds that mutt:heartbeat:{kind}:{pod} lives */
+#define MUTT_HEARTBEAT_TTL "30"
+
 typedef struct {
     char id[MUTT_NAME_SIZE]; /* kind:pod */
     char processing[MUTT_NAME_SIZE];
     char heartbeat[MUTT_NAME_SIZE];
+    char bell[MUTT_NAME_SIZE]; /* of the kind: what a doorbell has lifted */
     mutt_str_t source;
     mutt_str_t dlq;
     int64_t max_attempts; /* -1: a crash is no attempt of the item */

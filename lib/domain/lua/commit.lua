@@ -12,8 +12,9 @@
 --       the source, D dead letters, Q dead, X dead and never counted before
 -- Returns {"OK", meta-alerts raised}, {"STALE"} or {"FENCED", token or ""}
 --
--- Types are checked before the first write, because a script that fails does
--- not roll back.
+-- Everything that could fail is checked before the first write, because a
+-- script that fails does not roll back.  The counters of unhandled events are
+-- keys that KEYS does not name; standalone Redis allows it.
 
 local processing, fence, ledger = KEYS[1], KEYS[2], KEYS[3]
 local source, alerts, dlq, dead = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
@@ -47,18 +48,29 @@ local wrong = check(ledger, 'hash')
 if wrong then return wrong end
 
 for k = 0, n_kinds - 1 do
-    local key = ARGV[kinds + 6 * k]
+    local key = ARGV[kinds + 6 * k] or ''
     wrong = check(key, 'string') or check(key .. ':triggered', 'string')
     if wrong then return wrong end
+    if not tonumber(redis.call('GET', key) or 0) then
+        return redis.error_reply('WRONGTYPE ' .. key .. ' is no number')
+    end
 end
 
-local pushes = {
-    F = {'LPUSH', alerts}, R = {'RPUSH', source},
-    D = {'LPUSH', dlq}, Q = {'LPUSH', dead}, X = {'LPUSH', dead},
-}
+local pushes = {F = alerts, D = dlq, Q = dead, X = dead}
 local counters = {
     L = 'logged', S = 'suppressed', U = 'unhandled', Q = 'dead', X = 'dead',
 }
+
+for i = 1, n do
+    local code = ARGV[4 + 2 * i] or ''
+    if code ~= 'R' and not pushes[code] and not counters[code] then
+        return redis.error_reply('ERR no code ' .. code)
+    end
+end
+
+if #ARGV ~= kinds - 1 + 6 * n_kinds then
+    return redis.error_reply('ERR ' .. #ARGV .. ' arguments')
+end
 local counts = {}
 local external = 0
 
@@ -69,11 +81,11 @@ redis.call('RPOP', processing, n)
 
 for i = 1, n do
     local code, payload = ARGV[4 + 2 * i], ARGV[5 + 2 * i]
-    local push = pushes[code]
+    local list = pushes[code]
     if code == 'R' then
         back[#back + 1] = payload
-    elseif push then
-        redis.call(push[1], push[2], payload)
+    elseif list then
+        redis.call('LPUSH', list, payload)
     end
     local counter = counters[code]
     if counter then

@@ -159,7 +159,8 @@ if accepted > 0 then
     total = redis.call('HINCRBY', ledger, 'accepted', accepted)
     for i, ttl in ipairs({7200, 172800, 2592000}) do
         if is(KEYS[4 + i], 'string') then
-            redis.call('INCRBY', KEYS[4 + i], accepted)
+            -- what was pushed stays pushed, whatever is in a statistic
+            redis.pcall('INCRBY', KEYS[4 + i], accepted)
             redis.call('EXPIRE', KEYS[4 + i], ttl)
         end
     end

@@ -21,7 +21,7 @@ for _ = 1, n do
     redis.call('LMOVE', processing, source, 'LEFT', 'RIGHT')
 end
 
-redis.call('HDEL', fence, id, id .. '#batch')
+redis.call('HDEL', fence, id, id .. '#batch', id .. '#process')
 redis.call('SREM', workers, id)
 redis.call('HDEL', beats, id)
 redis.call('DEL', beat)

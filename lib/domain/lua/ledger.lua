@@ -36,7 +36,8 @@ add('retry', redis.call('ZCARD', KEYS[5]), -1)
 add('dlq_alerter', redis.call('LLEN', KEYS[6]), -1)
 add('dlq_moog', redis.call('LLEN', KEYS[7]), -1)
 
-local processing = 0
+-- the doorbell's list belongs to no worker
+local processing = redis.call('LLEN', prefix .. 'alerter:')
 for _, worker in ipairs(redis.call('SMEMBERS', workers)) do
     processing = processing + redis.call('LLEN', prefix .. worker)
 end

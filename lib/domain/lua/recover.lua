@@ -28,7 +28,7 @@ for _, key in ipairs({processing, source, dlq}) do
     end
 end
 
-redis.call('HDEL', fence, id, id .. '#batch')
+redis.call('HDEL', fence, id, id .. '#batch', id .. '#process')
 
 -- the newest claimed are at the left; taken from there and pushed to the
 -- right, the oldest ends up rightmost
