@@ -13,7 +13,7 @@ use Mutt::Test;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(17);
+my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(20);
 
 $t->run();
 
@@ -104,6 +104,22 @@ is($t->ledger()->{difference}, 0, 'and balances');
 ok($t->wait_for(sub {
     !grep { /shutting down/ } map { slurp_cmd($_) } $t->nginx_workers()
 }, 5), 'old processes are gone');
+
+###############################################################################
+# a Redis that comes back without its data
+
+my $had = $t->ledger()->{accepted};
+
+$t->stop('redis');
+system('rm', '-rf', $t->dir() . '/appendonlydir');
+$t->start('redis');
+ok($t->wait_for(sub { (send_one())[0]{code} == 200 }, 5),
+    'a Redis without its data takes events');
+ok($t->wait_for(sub { send_one();
+    $t->metrics('nginx')->{mutt_ledger_regression_events_total} > 0 }, 5),
+    'and the loss is reported');
+cmp_ok(abs($t->metrics('nginx')->{mutt_ledger_regression_events_total}
+    - $had), '<=', $t->ledger()->{accepted}, 'as what it was');
 
 sub slurp_cmd {
     open my $file, '<', "/proc/$_[0]/cmdline" or return '';

@@ -52,14 +52,18 @@ refuse(const mutt_setting_row_t *row, const char *wanted, mutt_err_t *err)
 static bool
 in_range(const mutt_setting_row_t *row, double number)
 {
-    double min;
-    double max;
+    const char *dots = strstr(row->range, "..");
+    char min[NAME_MAX_LEN];
 
-    if (sscanf(row->range, "%lf..%lf", &min, &max) != 2) {
+    if (dots == NULL) {
         return true;
     }
 
-    return number >= min && number <= max;
+    /* "1..9" would be read as "1." and the rest */
+    (void) snprintf(min, sizeof(min), "%.*s", (int) (dots - row->range),
+                    row->range);
+
+    return number >= strtod(min, NULL) && number <= strtod(dots + 2, NULL);
 }
 
 
