@@ -34,7 +34,8 @@ MODULE_SRC := $(wildcard config ngx_mutt_module/*.[ch])
 MODULE := $(if $(wildcard config),$(BUILD)/ngx_http_mutt_module.so)
 WORKERS := $(patsubst workers/%.c,$(BUILD)/mutt-%,$(wildcard workers/*.c))
 TOOLS := $(patsubst tools/%.c,$(BUILD)/mutt-%,$(wildcard tools/*.c))
-UNITS := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*.c))
+UNITS := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*.c)) \
+	$(patsubst t/tools/%.c,$(BUILD)/t/%,$(wildcard t/tools/*.c))
 
 .PHONY: all module workers units up down status clean-data test lint \
 	format docs bench clean help
@@ -91,7 +92,7 @@ bench:
 	MUTT_BUILD=build bench/run
 
 format:
-	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] t/unit/*.[ch]
+	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] t/*/*.[ch]
 
 $(BUILD)/gen/mutt_scripts.c: tools/embed_lua lib/domain/mutt_scripts.def $(LUA)
 	@mkdir -p $(@D)
@@ -125,6 +126,10 @@ $(BUILD)/mutt-%: $(BUILD)/workers/%.o $(BUILD)/libmutt.a
 	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/mutt-%: $(BUILD)/tools/%.o $(BUILD)/libmutt.a
+	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/t/%: $(BUILD)/t/tools/%.o $(BUILD)/libmutt.a
+	@mkdir -p $(@D)
 	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/t/%: $(BUILD)/t/unit/%.o $(BUILD)/libmutt.a

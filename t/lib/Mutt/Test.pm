@@ -174,6 +174,16 @@ sub launch {
     return $self;
 }
 
+# Makes a part of a program of the test's own, under t/tools.
+sub program {
+    my ($self, $name, $program) = @_;
+
+    $self->{parts}{$name} = Mutt::Process->new(name => $name,
+        log => "$self->{dir}/$name.log",
+        command => [ "$self->{build}/t/$program" ]);
+    return $self;
+}
+
 sub stop {
     my ($self, $name, $grace) = @_;
 
