@@ -39,6 +39,7 @@ key_of(const mutt_event_t *event, mutt_pool_t *pool, mutt_str_t *key)
         return false;
     }
 
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it goes on. */
     memcpy(text, prefix, head);
 
     for (size_t i = 0; i < event->hostname.len; i++) {

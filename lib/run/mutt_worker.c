@@ -191,6 +191,7 @@ turn(mutt_run_t *run, loop_t *loop, mutt_err_t *err)
         }
 
         loop->set_up = true;
+        mutt_run_check(run, "setup", true, "ok");
     }
 
     if (!mutt_queue_registered(run->queue)) {
@@ -399,6 +400,7 @@ run_worker(mutt_run_t *run)
 
     if (rc == MUTT_OK) {
         mutt_signals_install(run);
+        mutt_run_check(run, "setup", false, "not done yet");
         rc = mutt_health_start(run, &err);
     }
 

@@ -725,8 +725,11 @@ sub wait_ready {
     my $ready = $ready{$name} // sub { $self->health($name)->{code} == 200 };
     my $process = $self->process($name);
 
-    $self->wait_for(sub { !$process->running() || eval { $ready->() } }, 30);
-    return if $process->running() && eval { $ready->() };
+    my $is_ready;
+
+    $self->wait_for(sub {
+        !$process->running() || ($is_ready = eval { $ready->() }) }, 30);
+    return if $is_ready;
 
     die "$name is not ready:\n" . $self->log_of($name);
 }
