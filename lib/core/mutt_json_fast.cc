@@ -33,6 +33,8 @@ struct mutt_json_reader_s {
     std::vector<mutt_json_member_t> members;
     const char *base; /* the caller's input */
     size_t elements;
+    size_t max_elements;
+    int max_depth;
     const char *fault;
     mutt_json_status_t status;
 };
@@ -261,8 +263,7 @@ bool read_value(mutt_json_reader_s *r, ondemand::value value, int depth,
 bool
 count_element(mutt_json_reader_s *r, const char *at)
 {
-    return ++r->elements <= MUTT_JSON_ELEMENTS ||
-           fail(r, MUTT_JSON_TOO_DEEP, at);
+    return ++r->elements <= r->max_elements || fail(r, MUTT_JSON_TOO_DEEP, at);
 }
 
 
@@ -347,7 +348,7 @@ read_container(mutt_json_reader_s *r, ondemand::value value, bool array,
     const char *at = raw.data();
     error_code error;
 
-    if (depth >= MUTT_JSON_DEPTH) {
+    if (depth >= r->max_depth) {
         return fail(r, MUTT_JSON_TOO_DEEP, at);
     }
 
@@ -509,14 +510,19 @@ read_members(mutt_json_reader_s *r, ondemand::object object)
 }
 
 
-/* Whether a document that is no object is at least JSON. */
+/* Whether a document that begins as a scalar is one, and nothing more. */
 bool
 is_scalar(mutt_json_reader_s *r, ondemand::document &document,
-          ondemand::json_type type)
+          ondemand::json_type type, size_t len)
 {
     std::string_view token;
     std::string_view text;
     bool flag;
+
+    if (document.raw_json_token().get(token) ||
+        token.data() + token.size() != r->input.data() + len) {
+        return false;
+    }
 
     switch (type) {
     case ondemand::json_type::null:
@@ -526,11 +532,46 @@ is_scalar(mutt_json_reader_s *r, ondemand::document &document,
     case ondemand::json_type::string:
         return !document.get_string().get(text);
     case ondemand::json_type::number:
-        return !document.raw_json_token().get(token) &&
-               check_number(r, trim_end(token));
+        return check_number(r, trim_end(token));
     default:
-        return true;
+        return false;
     }
+}
+
+
+bool
+check_end(mutt_json_reader_s *r, ondemand::document &document)
+{
+    const char *rest;
+
+    /* out of bounds is what the end looks like */
+    return document.current_location().get(rest) == OUT_OF_BOUNDS ||
+           fail(r, MUTT_JSON_SYNTAX, nullptr);
+}
+
+
+/* Names what a document that is no object is; never true. */
+bool
+refuse_document(mutt_json_reader_s *r, ondemand::document &document,
+                ondemand::json_type type, size_t len)
+{
+    ondemand::array array;
+
+    if (type != ondemand::json_type::array) {
+        return fail(r,
+                    is_scalar(r, document, type, len) ? MUTT_JSON_NOT_OBJECT
+                                                      : MUTT_JSON_SYNTAX,
+                    nullptr);
+    }
+
+    error_code error = document.get_array().get(array);
+
+    if (error) {
+        return fail_with(r, error, nullptr);
+    }
+
+    return walk_array(r, array, 1, nullptr) && check_end(r, document) &&
+           fail(r, MUTT_JSON_NOT_OBJECT, nullptr);
 }
 
 
@@ -556,10 +597,7 @@ read_document(mutt_json_reader_s *r, size_t len)
     }
 
     if (type != ondemand::json_type::object) {
-        return fail(r,
-                    is_scalar(r, document, type) ? MUTT_JSON_NOT_OBJECT
-                                                 : MUTT_JSON_SYNTAX,
-                    nullptr);
+        return refuse_document(r, document, type, len);
     }
 
     error = document.get_object().get(object);
@@ -568,39 +606,14 @@ read_document(mutt_json_reader_s *r, size_t len)
         return fail_with(r, error, nullptr);
     }
 
-    if (!read_members(r, object)) {
-        return false;
-    }
-
-    /* out of bounds is what the end looks like */
-    const char *rest;
-
-    error = document.current_location().get(rest);
-
-    return error == OUT_OF_BOUNDS || fail(r, MUTT_JSON_SYNTAX, nullptr);
-}
-
-} /* namespace */
-
-
-mutt_json_reader_t *
-mutt_json_reader_create(void)
-{
-    return new (std::nothrow) mutt_json_reader_s();
+    return read_members(r, object) && check_end(r, document);
 }
 
 
-void
-mutt_json_reader_destroy(mutt_json_reader_t *reader)
-{
-    delete reader;
-}
-
-
+/* Depth and elements are bounded by the reader's caps. */
 mutt_json_status_t
-mutt_json_read_object(mutt_json_reader_t *reader, mutt_str_t input,
-                      const mutt_json_member_t **members, size_t *n,
-                      size_t *offset)
+read_bounded(mutt_json_reader_t *reader, mutt_str_t input,
+             const mutt_json_member_t **members, size_t *n, size_t *offset)
 {
     *offset = 0;
 
@@ -646,4 +659,44 @@ mutt_json_read_object(mutt_json_reader_t *reader, mutt_str_t input,
     *n = reader->members.size();
 
     return MUTT_JSON_OK;
+}
+
+} /* namespace */
+
+
+mutt_json_reader_t *
+mutt_json_reader_create(void)
+{
+    return new (std::nothrow) mutt_json_reader_s();
+}
+
+
+void
+mutt_json_reader_destroy(mutt_json_reader_t *reader)
+{
+    delete reader;
+}
+
+
+mutt_json_status_t
+mutt_json_read_object(mutt_json_reader_t *reader, mutt_str_t input,
+                      const mutt_json_member_t **members, size_t *n,
+                      size_t *offset)
+{
+    reader->max_depth = MUTT_JSON_DEPTH;
+    reader->max_elements = MUTT_JSON_ELEMENTS;
+
+    return read_bounded(reader, input, members, n, offset);
+}
+
+
+mutt_json_status_t
+mutt_json_read_item(mutt_json_reader_t *reader, mutt_str_t input,
+                    const mutt_json_member_t **members, size_t *n,
+                    size_t *offset)
+{
+    reader->max_depth = MUTT_JSON_DEPTH + MUTT_JSON_OUR_DEPTH;
+    reader->max_elements = MUTT_JSON_ELEMENTS + MUTT_JSON_OUR_ELEMENTS;
+
+    return read_bounded(reader, input, members, n, offset);
 }

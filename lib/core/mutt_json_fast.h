@@ -23,6 +23,10 @@ extern "C" {
 #define MUTT_JSON_ELEMENTS 1024
 #define MUTT_JSON_NUMBER 512
 
+/* What MUTT may put around a client's event, in levels and in members. */
+#define MUTT_JSON_OUR_DEPTH 1
+#define MUTT_JSON_OUR_ELEMENTS 64
+
 typedef enum {
     MUTT_JSON_NULL,
     MUTT_JSON_BOOL,
@@ -71,6 +75,15 @@ mutt_json_status_t mutt_json_read_object(mutt_json_reader_t *reader,
                                          mutt_str_t input,
                                          const mutt_json_member_t **members,
                                          size_t *n, size_t *offset);
+
+/*
+ * As mutt_json_read_object(), for an item of a queue: what MUTT adds to an
+ * event does not count towards the caps that the event was admitted under.
+ */
+mutt_json_status_t mutt_json_read_item(mutt_json_reader_t *reader,
+                                       mutt_str_t input,
+                                       const mutt_json_member_t **members,
+                                       size_t *n, size_t *offset);
 
 #ifdef __cplusplus
 }

@@ -201,7 +201,7 @@ mutt_event_read(mutt_json_reader_t *reader, mutt_str_t element,
     parts_t parts = { 0 };
     mutt_event_t read = { 0 };
 
-    switch (mutt_json_read_object(reader, element, &members, &n, &offset)) {
+    switch (mutt_json_read_item(reader, element, &members, &n, &offset)) {
     case MUTT_JSON_OK:
         break;
     case MUTT_JSON_NOMEM:

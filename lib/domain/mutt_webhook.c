@@ -192,7 +192,7 @@ mutt_webhook_read(mutt_json_reader_t *reader, mutt_str_t element,
     size_t offset;
     parts_t parts = { 0 };
     mutt_json_status_t status =
-        mutt_json_read_object(reader, element, &members, &n, &offset);
+        mutt_json_read_item(reader, element, &members, &n, &offset);
 
     if (status != MUTT_JSON_OK) {
         return mutt_fail(err,

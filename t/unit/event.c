@@ -3,7 +3,9 @@
 #include "unit.h"
 
 #include "conf/mutt_api_errors.h"
+#include "domain/mutt_alert.h"
 #include "domain/mutt_event.h"
+#include "domain/mutt_webhook.h"
 
 #define HEAD                                                                   \
     "{\"_attempts\":0,\"_replays\":0,"                                         \
@@ -216,6 +218,69 @@ what_has_no_envelope_is_invalid(void **state)
 }
 
 
+/* The largest event in levels and elements that ingest takes. */
+static char *
+largest_event(void)
+{
+    char *text = malloc(8192);
+    char *p = stpcpy(text, "{" MIN ",\"deep\":");
+
+    for (int i = 1; i < MUTT_JSON_DEPTH; i++) {
+        p = stpcpy(p, "[");
+    }
+
+    for (int i = 1; i < MUTT_JSON_DEPTH; i++) {
+        p = stpcpy(p, "]");
+    }
+
+    p = stpcpy(p, ",\"severity\":\"crit\",\"wide\":[0");
+
+    /* five members besides, 30 lists in lists, and the first of these */
+    for (int i = 6 + 30 + 1; i < MUTT_JSON_ELEMENTS; i++) {
+        p = stpcpy(p, ",0");
+    }
+
+    (void) stpcpy(p, "]}");
+
+    return text;
+}
+
+
+static void
+what_ingest_takes_the_workers_can_read(void **state)
+{
+    static const mutt_rule_t rule = { .id = 7, .team = { "NOC", 3 } };
+    char *text = largest_event();
+    mutt_pool_t *pool = mutt_pool_create(65536);
+    mutt_buf_t element;
+    mutt_buf_t alert;
+    mutt_uuid_t id;
+    bool own;
+    mutt_event_fault_t fault;
+    mutt_event_t event;
+    mutt_delivery_t delivery;
+    mutt_err_t err;
+
+    (void) state;
+    mutt_buf_init(&element, 65536);
+    mutt_buf_init(&alert, 65536);
+
+    assert_int_equal(admit(text, &element, &id, &own, &fault), MUTT_OK);
+    assert_int_equal(
+        mutt_event_read(reader, mutt_buf_str(&element), pool, &event, &err),
+        MUTT_OK);
+    mutt_alert_write(&alert, &event, &rule, false);
+    assert_int_equal(
+        mutt_webhook_read(reader, mutt_buf_str(&alert), pool, &delivery, &err),
+        MUTT_OK);
+
+    mutt_buf_done(&alert);
+    mutt_buf_done(&element);
+    mutt_pool_destroy(pool);
+    free(text);
+}
+
+
 static int
 setup(void **state)
 {
@@ -244,6 +309,7 @@ main(void)
         cmocka_unit_test(a_client_id_becomes_the_event_id),
         cmocka_unit_test(an_element_reads_back),
         cmocka_unit_test(what_has_no_envelope_is_invalid),
+        cmocka_unit_test(what_ingest_takes_the_workers_can_read),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
