@@ -154,8 +154,12 @@ next_line(mutt_batch_t *batch, mutt_str_t *slice)
         return false;
     }
 
-    size_t line = line_end(body, pos);
-    size_t limit = batch->by_line ? line : body.len;
+    /* once a line: it may hold any number of objects */
+    if (batch->line <= pos) {
+        batch->line = line_end(body, pos);
+    }
+
+    size_t limit = batch->by_line ? batch->line : body.len;
     size_t end = 0;
 
     if (body.data[pos] == '{') {
@@ -217,8 +221,10 @@ next_member(mutt_batch_t *batch, mutt_str_t *slice)
         return array_broken(batch, at);
     }
 
-    bool first = at == skip_space(body, 0);
+    bool first = !batch->begun;
     size_t pos = skip_space(body, at + 1);
+
+    batch->begun = true;
 
     if (body.data[at] == ']' ||
         (first && pos < body.len && body.data[pos] == ']')) {

@@ -25,6 +25,8 @@ typedef struct {
     mutt_body_kind_t kind;
     bool by_line; /* a value never spans a line */
     bool broken;  /* an array's own syntax is wrong, at pos */
+    bool begun;   /* a member of the array was asked for */
+    size_t line;  /* the end of a line, of the one at pos when past it */
 } mutt_batch_t;
 
 /*

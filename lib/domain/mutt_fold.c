@@ -85,12 +85,13 @@ mutt_fold(mutt_str_t message, char out[MUTT_FOLD_MAX])
     size_t n = 0;
 
     while (p < end && n < MUTT_FOLD_MAX) {
-        const char *stop = word_end(p, end);
-
-        if (stop == p) {
+        /* no word begins with a joiner; a run of them is passed once */
+        if (!digit(*p) && !letter(*p)) {
             out[n++] = *p++;
             continue;
         }
+
+        const char *stop = word_end(p, end);
 
         n = fold_word(p, stop, out, n, MUTT_FOLD_MAX);
         p = stop;

@@ -2,6 +2,8 @@
 
 #include "unit.h"
 
+#include <time.h>
+
 #include "domain/mutt_batch.h"
 
 /* events are joined by '|'; "!" ends an array whose syntax is broken */
@@ -90,11 +92,54 @@ splits_bodies(void **state)
 }
 
 
+/* Walks over head and times copies of part; true when it took a second. */
+static bool
+takes_long(const char *head, size_t spaces, const char *part, size_t times)
+{
+    size_t len = spaces + strlen(head) + times * strlen(part);
+    char *text = malloc(len + 1);
+    mutt_batch_t batch;
+    mutt_str_t slice;
+    size_t n = 0;
+    clock_t start = clock();
+
+    memset(text, ' ', spaces);
+
+    char *p = stpcpy(text + spaces, head);
+
+    for (size_t i = 0; i < times; i++) {
+        p = stpcpy(p, part);
+    }
+
+    (void) mutt_batch_begin(&batch, (mutt_str_t) { text, len }, false);
+
+    while (clock() - start < CLOCKS_PER_SEC &&
+           mutt_batch_next(&batch, &slice)) {
+        n++;
+    }
+
+    free(text);
+
+    return n < times;
+}
+
+
+static void
+a_hostile_body_costs_no_more_than_its_length(void **state)
+{
+    (void) state;
+    assert_false(takes_long("", 0, "{}", 1000000));
+    assert_false(takes_long("", 0, "{\n}", 300000));
+    assert_false(takes_long("[0", 300000, ",0", 300000));
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(splits_bodies),
+        cmocka_unit_test(a_hostile_body_costs_no_more_than_its_length),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

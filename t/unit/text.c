@@ -3,6 +3,8 @@
 
 #include "unit.h"
 
+#include <time.h>
+
 #include "core/mutt_buf.h"
 #include "core/mutt_utf8.h"
 #include "core/mutt_uuid.h"
@@ -111,6 +113,21 @@ messages_that_differ_in_numbers_are_one_kind(void **state)
 
 
 static void
+a_message_of_joiners_is_folded_in_its_length(void **state)
+{
+    static char message[262144];
+    char hash[MUTT_HASH16_LEN + 1];
+    clock_t start = clock();
+
+    (void) state;
+    memset(message, '-', sizeof(message));
+    assert_true(
+        mutt_fold_hash((mutt_str_t) { message, sizeof(message) }, hash));
+    assert_true(clock() - start < CLOCKS_PER_SEC / 4);
+}
+
+
+static void
 oids_are_dotted_numbers(void **state)
 {
     static const struct {
@@ -187,6 +204,7 @@ main(void)
         cmocka_unit_test(a_buffer_keeps_its_maximum),
         cmocka_unit_test(a_head_never_cuts_a_character),
         cmocka_unit_test(messages_that_differ_in_numbers_are_one_kind),
+        cmocka_unit_test(a_message_of_joiners_is_folded_in_its_length),
         cmocka_unit_test(oids_are_dotted_numbers),
         cmocka_unit_test(severities_are_digits_or_words),
         cmocka_unit_test(uuids_tell_their_time),
