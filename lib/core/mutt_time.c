@@ -214,7 +214,8 @@ mutt_time_from_epoch(double number, mutt_usec_t *at)
         number /= 1000;
     }
 
-    mutt_usec_t t = (mutt_usec_t) (number * (double) MUTT_USEC_SEC);
+    /* to the nearest: few decimal fractions are a double exactly */
+    mutt_usec_t t = (mutt_usec_t) (number * (double) MUTT_USEC_SEC + 0.5);
 
     if (!in_years(t)) {
         return false;

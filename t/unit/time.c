@@ -85,6 +85,23 @@ reads_epoch_numbers(void **state)
 
 
 static void
+an_epoch_number_keeps_its_microseconds(void **state)
+{
+    (void) state;
+
+    for (mutt_usec_t at = INT64_C(1763632800000000);
+         at < INT64_C(1763632800100000); at++) {
+        mutt_usec_t back;
+
+        assert_true(mutt_time_from_epoch((double) at / 1e6, &back));
+        assert_int_equal(back, at);
+        assert_true(mutt_time_from_epoch((double) at / 1e3, &back));
+        assert_int_equal(back, at);
+    }
+}
+
+
+static void
 writes_what_it_reads(void **state)
 {
     (void) state;
@@ -131,6 +148,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_rfc_3339),
         cmocka_unit_test(reads_epoch_numbers),
+        cmocka_unit_test(an_epoch_number_keeps_its_microseconds),
         cmocka_unit_test(writes_what_it_reads),
         cmocka_unit_test(months_follow_each_other),
     };
