@@ -517,22 +517,23 @@ is_scalar(mutt_json_reader_s *r, ondemand::document &document,
 {
     std::string_view token;
     std::string_view text;
-    bool flag;
 
     if (document.raw_json_token().get(token) ||
         token.data() + token.size() != r->input.data() + len) {
         return false;
     }
 
+    token = trim_end(token);
+
     switch (type) {
     case ondemand::json_type::null:
-        return !document.is_null().get(flag) && flag;
+        return token == "null";
     case ondemand::json_type::boolean:
-        return !document.get_bool().get(flag);
+        return token == "true" || token == "false";
     case ondemand::json_type::string:
         return !document.get_string().get(text);
     case ondemand::json_type::number:
-        return check_number(r, trim_end(token));
+        return check_number(r, token);
     default:
         return false;
     }

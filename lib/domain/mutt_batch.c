@@ -137,8 +137,14 @@ mutt_batch_begin(mutt_batch_t *batch, mutt_str_t body, bool ndjson)
 static bool
 take(mutt_batch_t *batch, size_t from, size_t to, mutt_str_t *slice)
 {
-    *slice = mutt_str_trim((mutt_str_t) { batch->body.data + from, to - from });
     batch->pos = to;
+
+    /* JSON's white space only: a form feed is the sender's fault */
+    while (to > from && space(batch->body.data[to - 1])) {
+        to--;
+    }
+
+    *slice = (mutt_str_t) { batch->body.data + from, to - from };
 
     return true;
 }

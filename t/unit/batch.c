@@ -22,6 +22,8 @@ static const struct {
       "{\n\"a\":\n1}" },
     { "garbage behind an object", "{\"a\":1} x", false, MUTT_BODY_SINGLE,
       "{\"a\":1} x" },
+    { "a form feed is no white space", "{\"a\":1}\f\n", false, MUTT_BODY_SINGLE,
+      "{\"a\":1}\f" },
     { "a cut object", "{\"a\":", false, MUTT_BODY_SINGLE, "{\"a\":" },
     { "brackets in strings", "{\"a\":\"}]\\\"{\"}", false, MUTT_BODY_SINGLE,
       "{\"a\":\"}]\\\"{\"}" },

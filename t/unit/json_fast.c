@@ -17,6 +17,7 @@ static const struct {
     { "white space only", "  ", MUTT_JSON_SYNTAX },
     { "a number is no object", "1", MUTT_JSON_NOT_OBJECT },
     { "nor is null", "null", MUTT_JSON_NOT_OBJECT },
+    { "nor null with white space around", "\nnull\t", MUTT_JSON_NOT_OBJECT },
     { "nor a string", "\"x\"", MUTT_JSON_NOT_OBJECT },
     { "text that begins like null", "no JSON", MUTT_JSON_SYNTAX },
     { "text that begins like true", "this", MUTT_JSON_SYNTAX },
