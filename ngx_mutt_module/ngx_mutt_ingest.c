@@ -670,6 +670,7 @@ ngx_mutt_ingest_judge(ngx_mutt_ingest_t *in)
         if (in->kind == MUTT_BODY_SINGLE
             || (in->kind == MUTT_BODY_ARRAY && in->fault.broken))
         {
+            in->fault.offset += raw.data - body.data;
             return ngx_mutt_ingest_malformed(in, body);
         }
 

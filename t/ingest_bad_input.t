@@ -164,7 +164,7 @@ my %in_queue = ('B59 largest batch' => $MAX_BATCH);
 
 ###############################################################################
 
-my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(2 * @rows + 8);
+my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(2 * @rows + 9);
 
 $t->run();
 
@@ -194,6 +194,9 @@ for my $row (@rows) {
 is($t->redis('llen', 'mutt:ingest_queue'), $queued,
     'the queue holds what was accepted, and nothing else');
 is($t->ledger()->{accepted}, $queued, 'and so says the ledger');
+
+is(post('[{}, {"a":tru}]')->{json}{offset}, 10,
+    'what is no JSON is shown where it lies in the body');
 
 my $socket = $t->http_raw("POST /api/v2/ingest HTTP/1.1\r\nHost: x\r\n"
     . 'X-API-KEY: ' . $t->key('ingest') . "\r\nContent-Length: 5\r\n\r\n"
