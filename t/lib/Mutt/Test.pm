@@ -731,7 +731,9 @@ sub wait_ready {
         !$process->running() || ($is_ready = eval { $ready->() }) }, 30);
     return if $is_ready;
 
-    die "$name is not ready:\n" . $self->log_of($name);
+    my $end = $process->running() ? 'it runs' : $process->end() // 'it ended';
+
+    die "$name is not ready, $end:\n" . $self->log_of($name);
 }
 
 sub find_build {
