@@ -45,8 +45,8 @@ put($_) for '', ' ', '1', 'null', '"x"', '[]', '{}', '{"a":', '{}{}',
     '{"_event_id":"x","_correlation_id":"c","_received_at":"now",'
     . '"hostname":"h","message":"good"}',
     '[' x 100_000,
-    # B74 as far as it is worth the time here
-    '{"hostname":"' . 'x' x 10_000_000;
+    # B74 a hundred megabytes
+    '{"hostname":"' . 'x' x 100_000_000;
 
 srand 7;
 put(join '', map { chr int rand 256 } 0 .. int rand 200) for 1 .. $RANDOM;
