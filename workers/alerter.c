@@ -260,7 +260,6 @@ alerter_setup(mutt_run_t *run, mutt_err_t *err)
     mutt_rc_t rc = MUTT_OK;
 
     if (a->pg == NULL) {
-        mutt_run_check(run, "rules", false, "not loaded yet");
         rc = create_parts(run, a, err);
     }
 

@@ -43,14 +43,10 @@ mutt_rules_read(mutt_pg_t *pg, mutt_rules_t **rules, mutt_err_t *err)
         return mutt_fail(err, MUTT_NOMEM, "out of memory for rules");
     }
 
-    mutt_rc_t rc = query(pg, MUTT_SQL_TEXT_SNAPSHOT, NULL, err);
+    mutt_rc_t rc = MUTT_OK;
 
     for (int i = 0; i < TABLES && rc == MUTT_OK; i++) {
         rc = query(pg, tables[i].statement, &r->rows[i], err);
-    }
-
-    if (rc == MUTT_OK) {
-        rc = query(pg, MUTT_SQL_TEXT_COMMIT, NULL, err);
     }
 
     if (rc != MUTT_OK) {

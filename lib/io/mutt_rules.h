@@ -8,7 +8,11 @@
 #include "domain/mutt_match.h"
 #include "mutt_pg.h"
 
-/* Rows of rules, development hosts and teams, as they were at one moment. */
+/*
+ * Rows of rules, development hosts and teams.  Each table is read at a moment
+ * of its own: a change between two of them brings a notice, and so another
+ * reading.
+ */
 typedef struct mutt_rules_s mutt_rules_t;
 
 /* One generation of them, compiled; immutable. */

@@ -153,6 +153,95 @@ a_failure_is_noted_once(void **state)
 
 
 static void
+severities_become_words_and_numbers(void **state)
+{
+    static const struct {
+        int syslog;
+        const char *word;
+        int number;
+    } rows[] = {
+        { 0, "Critical", 5 }, { 1, "Critical", 5 }, { 2, "Critical", 5 },
+        { 3, "Major", 4 },    { 4, "Warning", 3 },  { 5, "Minor", 2 },
+        { 6, "Info", 1 },     { 7, "Info", 1 },     { -1, "Warning", 3 },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *word = mutt_alert_severity(rows[i].syslog);
+
+        assert_string_equal(word, rows[i].word);
+        assert_int_equal(mutt_alert_severity_number(mutt_str(word)),
+                         rows[i].number);
+    }
+
+    assert_int_equal(mutt_alert_severity_number(MUTT_STR("clear")), 0);
+}
+
+
+static void
+a_sample_is_cut_between_characters(void **state)
+{
+    char sample[600];
+    mutt_meta_t meta = { .received_at = MUTT_STR("2026-11-20T10:00:00Z"),
+                         .team = MUTT_STR("NETO"),
+                         .host = MUTT_STR("r1"),
+                         .sample = { sample, sizeof(sample) } };
+    mutt_buf_t head;
+    mutt_buf_t tail;
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(sample); i += 2) {
+        memcpy(sample + i, "\xc3\xa9", 2);
+    }
+
+    mutt_buf_init(&head, 65536);
+    mutt_buf_init(&tail, 65536);
+    mutt_alert_write_meta(&head, &tail, &meta);
+    mutt_buf_add(&tail, "", 1);
+
+    /* two hundred characters of two bytes, quote and brace */
+    assert_int_equal(strlen(strstr(tail.data, "\xc3\xa9")), 2 * 200 + 2);
+    mutt_buf_done(&head);
+    mutt_buf_done(&tail);
+}
+
+
+static void
+a_failure_spoils_nothing_behind_it(void **state)
+{
+    static const struct {
+        const char *element;
+        const char *failed;
+    } rows[] = {
+        { "{\"_attempts\":0,\"_replays\":1,\"a\":{\"_replays\":2}}",
+          "{\"_attempts\":3,\"_failed_at\":\"T\",\"_failed_reason\":\"why\","
+          "\"_replays\":1,\"a\":{\"_replays\":2}}" },
+        { "{\"_attempts\":12,\"_failed_at\":\"2026-11-20T10:00:00.000000Z\","
+          "\"_failed_reason\":\"sqlstate_XX000\",\"_replays\":0}",
+          "{\"_attempts\":3,\"_failed_at\":\"T\",\"_failed_reason\":\"why\","
+          "\"_replays\":0}" },
+        /* of somebody else's making, but still whole */
+        { "{\"a\":{\"b\":1,\"_replays\":2}}",
+          "{\"_attempts\":3,\"_failed_at\":\"T\",\"_failed_reason\":\"why\","
+          "\"a\":{\"b\":1,\"_replays\":2}}" },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        mutt_buf_t out;
+
+        mutt_buf_init(&out, 65536);
+        mutt_alert_write_failed(&out, mutt_str(rows[i].element), 3, "T", "why");
+        assert_true(mutt_str_eq(mutt_buf_str(&out), mutt_str(rows[i].failed)));
+        mutt_buf_done(&out);
+    }
+}
+
+
+static void
 a_malformed_item_keeps_its_bytes(void **state)
 {
     mutt_buf_t b;
@@ -227,6 +316,9 @@ main(void)
         cmocka_unit_test(the_webhook_gets_what_the_contract_says),
         cmocka_unit_test(a_meta_alert_is_an_alert),
         cmocka_unit_test(a_failure_is_noted_once),
+        cmocka_unit_test(severities_become_words_and_numbers),
+        cmocka_unit_test(a_sample_is_cut_between_characters),
+        cmocka_unit_test(a_failure_spoils_nothing_behind_it),
         cmocka_unit_test(a_malformed_item_keeps_its_bytes),
         cmocka_unit_test(what_is_no_alert_is_invalid),
     };
