@@ -23,10 +23,10 @@ my $SEED = $ENV{MUTT_STRESS_SEED} // int rand 2**31;
 my @WORKERS = map { "queue$_" } 1 .. 4;
 my $KINDS = 3;
 
+my $t = Mutt::Test->new()->has('redis')->plan(15 + $KINDS);
+
 diag("MUTT_STRESS_SEED=$SEED");
 srand $SEED;
-
-my $t = Mutt::Test->new()->has('redis')->plan(15 + $KINDS);
 
 $t->redis_conf('--appendfsync', 'always');
 $t->env(ALERTER_HEARTBEAT_INTERVAL => 1, ALERTER_JANITOR_TIMEOUT => 2,
@@ -73,6 +73,7 @@ sub push_batch {
     return $reply[2] == 0;
 }
 
+my $test = $$;
 my $sender = fork() // die "fork: $!\n";
 
 if ($sender == 0) {
@@ -80,10 +81,11 @@ if ($sender == 0) {
     my $text = slurp("$FindBin::Bin/../lib/domain/lua/ingest.lua");
 
     $SIG{TERM} = sub { $stop = 1 };
+    $SIG{PIPE} = 'IGNORE';
     open my $out, '>', $acked or POSIX::_exit(1);
     $out->autoflush(1);
 
-    until ($stop) {
+    until ($stop || getppid() != $test) {
         my @ids = ($next .. $next + int rand 100);
 
         $next += @ids;
@@ -94,6 +96,7 @@ if ($sender == 0) {
             push_batch($redis, $text, \@ids);
         }) {
             undef $redis if $@;
+            last if getppid() != $test;
             select undef, undef, undef, 0.005;
         }
 

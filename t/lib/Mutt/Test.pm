@@ -350,6 +350,9 @@ sub redis {
         sock => "$self->{dir}/redis.sock", cnx_timeout => 5,
         read_timeout => 20, encoding => undef, on_connect => sub { });
     my $method = lc $command;
+
+    # the server may be gone without a word
+    local $SIG{PIPE} = 'IGNORE';
     my @reply = eval { $redis->$method(@args) };
 
     if ($@) {
@@ -715,8 +718,9 @@ sub wait_ready {
     return $self->{pg}->wait_ready() if $name eq 'postgres';
 
     my %ready = (
-        # ping() keeps a handle that met a server still loading
-        redis => sub { $self->redis('echo', 'ready') },
+        # ping() keeps a handle that met a server still loading, and echo is
+        # answered by one
+        redis => sub { defined $self->redis('exists', 'mutt:ledger') },
         nginx => sub { Mutt::Http::open_raw($self->port('nginx')) },
         sink => sub { Mutt::Http::open_raw($self->port('sink')) },
     );
