@@ -11,7 +11,7 @@ use lib "$FindBin::Bin/lib";
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(73);
+my $t = Mutt::Test->new()->has('redis')->plan(77);
 
 $t->run();
 
@@ -167,7 +167,7 @@ is_deeply(register($a, $token), [ 'DENIED', $taken ],
     'another process takes the name, the one before is denied it');
 $t->redis('hset', 'mutt:fence', $a, 1, "$a#process", 'p0');
 $t->redis('set', 'mutt:epoch', 1);
-ok(register($a, $taken, 'p2') > $taken,
+is(register($a, $taken, 'p2'), $taken + 1,
     'not so where Redis has lost its last writes, and no token comes twice');
 clean('names');
 
@@ -284,6 +284,15 @@ like(script('commit', [ "mutt:processing:$a", 'mutt:fence', 'mutt:ledger',
     'and a counter that is none');
 is($t->redis('llen', "mutt:processing:$a"), 1, 'and nothing has moved');
 clean('wrong type');
+
+put(1, 1);
+$token = register($a);
+$claim = claim($a, $token, 2);
+is(commit($a, $token, $claim->{number}, ('L', '') x 3), 'STALE',
+    'no more is committed than is held');
+is(commit($a, $token, $claim->{number}, 'L', ''), 'OK', 'less may be');
+is(commit($a, $token, $claim->{number}, 'L', ''), 'STALE', 'but only once');
+clean('counts');
 
 ###############################################################################
 # a full Redis: new events are refused, old ones drain
