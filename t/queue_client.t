@@ -256,7 +256,8 @@ $held{c} = token($c->tell('register'));
 $held{b} = token($b->tell('register'));
 $b->tell('forget');
 $_->beat($held{ $_->{pod} }, 0) for $b, $c;
-is($c->beat($held{c}, 1), 0, 'both watch');
+is($b->beat($held{b}, 1) + $c->beat($held{c}, 1), 0,
+    'both watch, and each other');
 print { $_->{in} } "janitor $held{ $_->{pod} } 2\n" for $b, $c;
 
 my $moved = 0;
