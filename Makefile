@@ -15,9 +15,11 @@ CWARN = $(WARN) -Wstrict-prototypes -Wmissing-declarations
 OPT_0 = -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 OPT_1 = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
+# what tests need and no release has
+DEFS_1 = -DMUTT_FAILPOINTS
 LDOPT_0 = -Wl,-z,relro,-z,now
 LDOPT_1 = -fsanitize=address,undefined
-CPPFLAGS = -Ilib -D_GNU_SOURCE -DMUTT_VERSION=\"$(VERSION)\"
+CPPFLAGS = -Ilib -D_GNU_SOURCE -DMUTT_VERSION=\"$(VERSION)\" $(DEFS_$(SAN))
 CFLAGS = -std=c11 -g -fPIC $(OPT_$(SAN)) $(CWARN)
 CXXFLAGS = -std=c++17 -g -fPIC $(OPT_$(SAN)) $(WARN)
 LDLIBS = -lhiredis -lpq -ljansson -lsimdjson -lcurl -lssl -lcrypto \
@@ -34,19 +36,27 @@ MODULE_SRC := $(wildcard config ngx_mutt_module/*.[ch])
 MODULE := $(if $(wildcard config),$(BUILD)/ngx_http_mutt_module.so)
 WORKERS := $(patsubst workers/%.c,$(BUILD)/mutt-%,$(wildcard workers/*.c))
 TOOLS := $(patsubst tools/%.c,$(BUILD)/mutt-%,$(wildcard tools/*.c))
+CLI_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
+BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 UNITS := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*.c)) \
-	$(patsubst t/tools/%.c,$(BUILD)/t/%,$(wildcard t/tools/*.c))
+	$(patsubst t/tools/%.c,$(BUILD)/t/%,$(wildcard t/tools/*.c)) \
+	$(BUILD)/t/fault_load
 
-.PHONY: all module workers units up down status clean-data test lint \
-	format docs bench clean help
+SHIMS := $(patsubst t/fault/shims/%.c,$(BUILD)/t/fault/%.so, \
+	$(wildcard t/fault/shims/*.c))
+
+.PHONY: all module workers units benches up down status clean-data test \
+	faults lint format docs bench bench-full clean help
 
 all: $(BUILD)/libmutt.a workers module
 
 module: $(MODULE)
 
-workers: $(WORKERS) $(TOOLS)
+workers: $(WORKERS) $(TOOLS) $(BUILD)/muttdev
 
-units: $(UNITS)
+units: $(UNITS) $(SHIMS)
+
+benches: $(BENCHES)
 
 help:
 	@echo 'make up          build, start a private stack, print how to reach it'
@@ -54,8 +64,10 @@ help:
 	@echo 'make status      what of it runs'
 	@echo 'make clean-data  stop it and delete its data'
 	@echo 'make test        every test, under AddressSanitizer and UBSan'
+	@echo 'make faults      break everything in turn, print what became of it'
 	@echo 'make lint        formatter, compilers, linters, house rules'
 	@echo 'make bench       measure against the parts it stands on'
+	@echo 'make bench-full  the same and what takes longer'
 	@echo 'make docs        write the reference pages from the tables'
 	@echo 'make             build into build/; BUILD=dir SAN=1 for sanitizers'
 	@echo 'make clean       delete what was built'
@@ -76,6 +88,11 @@ test:
 	@$(SUBMAKE) BUILD=build-san SAN=1 all units
 	MUTT_BUILD=build-san prove -j2 -r t
 
+faults:
+	@tools/packages test
+	@$(SUBMAKE) BUILD=build-san SAN=1 all units
+	MUTT_BUILD=build-san t/fault/run
+
 lint:
 	@tools/packages test
 	@$(SUBMAKE) BUILD=build all units
@@ -88,11 +105,17 @@ docs: $(BUILD)/mutt-tables
 
 bench:
 	@tools/packages bench
-	@$(SUBMAKE) BUILD=build all
+	@$(SUBMAKE) BUILD=build all benches
 	MUTT_BUILD=build bench/run
 
+bench-full:
+	@tools/packages bench
+	@$(SUBMAKE) BUILD=build all benches
+	MUTT_BUILD=build bench/run all
+
 format:
-	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] t/*/*.[ch]
+	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] cli/*.[ch] t/*/*.[ch] \
+		bench/*.c
 
 $(BUILD)/gen/mutt_scripts.c: tools/embed_lua lib/domain/mutt_scripts.def $(LUA)
 	@mkdir -p $(@D)
@@ -120,7 +143,8 @@ $(BUILD)/libmutt-module.a: $(MODULE_O)
 
 $(BUILD)/ngx_http_mutt_module.so: tools/build_module VERSION $(MODULE_SRC) \
 		$(BUILD)/libmutt-module.a $(wildcard lib/*/*.h lib/*/*.def)
-	+tools/build_module $(BUILD) $(VERSION) '$(OPT_$(SAN))' '$(LDOPT_$(SAN))'
+	+tools/build_module $(BUILD) $(VERSION) '$(OPT_$(SAN)) $(DEFS_$(SAN))' \
+		'$(LDOPT_$(SAN))'
 
 $(BUILD)/mutt-%: $(BUILD)/workers/%.o $(BUILD)/libmutt.a
 	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
@@ -128,13 +152,27 @@ $(BUILD)/mutt-%: $(BUILD)/workers/%.o $(BUILD)/libmutt.a
 $(BUILD)/mutt-%: $(BUILD)/tools/%.o $(BUILD)/libmutt.a
 	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/muttdev: $(CLI_O) $(BUILD)/libmutt.a
+	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libmutt.a
+	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/t/%: $(BUILD)/t/tools/%.o $(BUILD)/libmutt.a
 	@mkdir -p $(@D)
+	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/t/fault_load: $(BUILD)/t/fault/load.o $(BUILD)/libmutt.a
 	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/t/%: $(BUILD)/t/unit/%.o $(BUILD)/libmutt.a
 	@mkdir -p $(@D)
 	$(CC) $(LDOPT_$(SAN)) -o $@ $^ -lcmocka $(LDLIBS)
+
+# They stand before libc in any program, so they have no sanitizer of their own.
+$(BUILD)/t/fault/%.so: t/fault/shims/%.c t/fault/shims/shim.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -g -O2 -fPIC $(CWARN) -shared -o $@ $<
 
 clean:
 	rm -rf build build-*

@@ -1,5 +1,6 @@
 
 #include "ngx_mutt_module.h"
+#include "ngx_mutt_api.h"
 
 
 #define NGX_MUTT_KEY_MAX  4096
@@ -22,6 +23,41 @@ static struct {
 };
 
 
+const char *
+ngx_mutt_scope_name(ngx_uint_t scope)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < sizeof(ngx_mutt_scopes) / sizeof(ngx_mutt_scopes[0]); i++)
+    {
+        if (ngx_mutt_scopes[i].scopes == scope) {
+            return (const char *) ngx_mutt_scopes[i].name.data;
+        }
+    }
+
+    return "none";
+}
+
+
+ngx_uint_t
+ngx_mutt_scope_of(mutt_str_t name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < sizeof(ngx_mutt_scopes) / sizeof(ngx_mutt_scopes[0]); i++)
+    {
+        if (name.len == ngx_mutt_scopes[i].name.len
+            && ngx_memcmp(name.data, ngx_mutt_scopes[i].name.data, name.len)
+               == 0)
+        {
+            return ngx_mutt_scopes[i].scopes;
+        }
+    }
+
+    return NGX_MUTT_SCOPE_NONE;
+}
+
+
 char *
 ngx_mutt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -31,21 +67,13 @@ ngx_mutt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     const char  *found;
     ngx_int_t    rc;
     ngx_str_t   *value, path;
-    ngx_uint_t   i, scopes;
+    ngx_uint_t   scopes;
 
     value = cf->args->elts;
-    scopes = 0;
+    scopes = ngx_mutt_scope_of((mutt_str_t) { (char *) value[2].data,
+                                              value[2].len });
 
-    for (i = 0; i < sizeof(ngx_mutt_scopes) / sizeof(ngx_mutt_scopes[0]); i++)
-    {
-        if (value[2].len == ngx_mutt_scopes[i].name.len
-            && ngx_strcmp(value[2].data, ngx_mutt_scopes[i].name.data) == 0)
-        {
-            scopes = ngx_mutt_scopes[i].scopes;
-        }
-    }
-
-    if (scopes == 0) {
+    if (scopes == NGX_MUTT_SCOPE_NONE) {
         return "has an unknown scope: ingest, read, write or admin";
     }
 
@@ -209,5 +237,5 @@ ngx_mutt_authenticate(ngx_http_request_t *r)
         }
     }
 
-    return found;
+    return found != NULL ? found : ngx_mutt_find_key(r, digest);
 }

@@ -101,17 +101,25 @@ ngx_mutt_body_event(ngx_http_request_t *r)
 }
 
 
-/* Moves what has arrived into the block; 0 when it is too much. */
+/*
+ * Moves what has arrived into the block; 0 when it is too much, or when there
+ * is no memory for it, which is no fault of the sender's.
+ */
+
 static ngx_flag_t
 ngx_mutt_take_body(ngx_http_request_t *r, ngx_mutt_body_t *body)
 {
+    size_t        wanted;
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
+
+    wanted = body->raw.len;
 
     for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
         b = cl->buf;
 
         if (ngx_buf_in_memory(b)) {
+            wanted += b->last - b->pos;
             mutt_buf_add(&body->raw, b->pos, b->last - b->pos);
             b->pos = b->last;
         }
@@ -119,9 +127,10 @@ ngx_mutt_take_body(ngx_http_request_t *r, ngx_mutt_body_t *body)
 
     r->request_body->bufs = NULL;
 
-    if (!mutt_buf_ok(&body->raw) || body->raw.len > body->limit) {
+    if (!mutt_buf_ok(&body->raw) || wanted > body->limit) {
         body->failed = 1;
-        body->error = MUTT_API_PAYLOAD_TOO_LARGE;
+        body->error = wanted > body->limit ? MUTT_API_PAYLOAD_TOO_LARGE
+                                           : MUTT_API_INTERNAL;
         return 0;
     }
 
@@ -166,7 +175,7 @@ ngx_mutt_inflate_members(z_stream *z, ngx_mutt_body_t *body, size_t limit)
         out = mutt_buf_reserve(&body->inflated, NGX_MUTT_INFLATE_STEP);
 
         if (out == NULL) {
-            return ngx_mutt_body_fail(body, MUTT_API_PAYLOAD_TOO_LARGE, limit);
+            return ngx_mutt_body_fail(body, MUTT_API_INTERNAL, 0);
         }
 
         z->next_out = (Bytef *) out;

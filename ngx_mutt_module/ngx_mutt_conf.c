@@ -43,6 +43,20 @@ ngx_command_t  ngx_mutt_commands[] = {
       offsetof(ngx_mutt_main_conf_t, redis_timeout),
       NULL },
 
+    { ngx_string("mutt_redis_failures"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_mutt_main_conf_t, redis_failures),
+      NULL },
+
+    { ngx_string("mutt_durability"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_mutt_durability,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mutt_postgres"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
@@ -202,6 +216,9 @@ ngx_mutt_create_main_conf(ngx_conf_t *cf)
     }
 
     mcf->redis_timeout = NGX_CONF_UNSET_MSEC;
+    mcf->redis_failures = NGX_CONF_UNSET;
+    mcf->durability = NGX_CONF_UNSET_UINT;
+    mcf->wait_timeout = 200;
     mcf->zone_size = NGX_CONF_UNSET_SIZE;
     mcf->inflight_events = NGX_CONF_UNSET;
     mcf->inflight_bytes = NGX_CONF_UNSET_SIZE;
@@ -328,6 +345,8 @@ ngx_mutt_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(mcf->redis_timeout,
                              (ngx_msec_t) mutt_set_int(mcf->settings,
                                                  MUTT_SET_REDIS_TIMEOUT_MS));
+    ngx_conf_init_value(mcf->redis_failures, 2);
+    ngx_conf_init_uint_value(mcf->durability, MUTT_DURABLE_MEMORY);
     ngx_conf_init_size_value(mcf->zone_size, 16 * 1024 * 1024);
     ngx_conf_init_value(mcf->inflight_events, 100000);
     ngx_conf_init_size_value(mcf->inflight_bytes, 64 * 1024 * 1024);
@@ -342,7 +361,8 @@ ngx_mutt_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     if (ngx_mutt_default_redis(cf, mcf) != NGX_CONF_OK
-        || ngx_mutt_default_keys(cf, mcf) != NGX_CONF_OK)
+        || ngx_mutt_default_keys(cf, mcf) != NGX_CONF_OK
+        || ngx_mutt_durability_check(cf, mcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -21,27 +21,32 @@ ngx_int_t
 ngx_mutt_health(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
 {
     mutt_buf_t   b;
-    ngx_flag_t   redis, database;
+    ngx_flag_t   redis, takes, database;
     const char  *status;
 
     redis = ngx_mutt_redis_connected();
+    takes = redis && ngx_mutt_durability_holds();
     database = ngx_mutt_pg_connected();
-    status = !redis ? "unhealthy" : database ? "healthy" : "degraded";
+    status = !takes ? "unhealthy" : database ? "healthy" : "degraded";
 
     mutt_buf_init(&b, 4096);
     mutt_buf_addf(&b, "{\"status\":\"%s\",\"service\":\"mutt\","
-                  "\"version\":\"%s\",\"redis\":\"%s\",\"database\":\"%s\"",
+                  "\"version\":\"%s\",\"redis\":\"%s\",\"database\":\"%s\","
+                  "\"durability\":\"%s\"",
                   status, MUTT_VERSION,
-                  redis ? "connected" : "disconnected",
-                  database ? "connected" : "disconnected");
+                  redis ? "connected"
+                  : ngx_mutt_redis_circuit_open() ? "circuit_open"
+                                                  : "disconnected",
+                  database ? "connected" : "disconnected",
+                  mutt_durable_name(ngx_mutt_durability_level()));
 
-    if (!redis) {
+    if (!takes) {
         MUTT_BUF_LIT(&b, ",\"error\":\"redis_unavailable\"");
     }
 
     MUTT_BUF_LIT(&b, "}\n");
 
-    return ngx_mutt_send_json(r, redis ? NGX_HTTP_OK
+    return ngx_mutt_send_json(r, takes ? NGX_HTTP_OK
                                        : NGX_HTTP_SERVICE_UNAVAILABLE, &b);
 }
 

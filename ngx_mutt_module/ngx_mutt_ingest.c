@@ -35,6 +35,7 @@ typedef struct {
     char                     received_at[MUTT_TIME_LEN + 1];
     mutt_usec_t              received;
     ngx_msec_t               began;
+    ngx_msec_t               sent;       /* to Redis */
     unsigned                 ndjson:1;
     unsigned                 compressed:1;
     unsigned                 kept:1;     /* malformed, dead-lettered */
@@ -549,7 +550,6 @@ ngx_mutt_admit(ngx_mutt_ingest_t *in, mutt_str_t raw)
 static ngx_int_t
 ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in)
 {
-    struct timespec      ts;
     ngx_http_request_t  *r;
 
     r = in->request;
@@ -574,9 +574,7 @@ ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in)
     in->push.data = in;
 
     /* nginx's own clock stands still within a turn, and counts millis */
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-    in->received = (mutt_usec_t) ts.tv_sec * MUTT_USEC_SEC
-                   + ts.tv_nsec / 1000;
+    in->received = ngx_mutt_now();
     mutt_time_format(in->received, in->received_at);
     ngx_mutt_ingest_limits(in);
 
@@ -699,6 +697,7 @@ ngx_mutt_ingest_push(ngx_mutt_ingest_t *in)
 {
     /* what was read is no longer needed, the elements are copies */
     ngx_mutt_free_body(&in->body);
+    in->sent = ngx_current_msec;
 
     switch (ngx_mutt_push(&in->push)) {
 
@@ -754,6 +753,19 @@ ngx_mutt_write_queued(ngx_mutt_ingest_t *in, mutt_buf_t *b)
 
 
 static ngx_int_t
+ngx_mutt_ingest_durability(ngx_mutt_ingest_t *in)
+{
+    ngx_str_t  level;
+
+    level.data = (u_char *) mutt_durable_name(in->push.durability);
+    level.len = ngx_strlen(level.data);
+    in->ctx->durability = (const char *) level.data;
+
+    return ngx_mutt_add_header(in->request, "X-MUTT-Durability", &level);
+}
+
+
+static ngx_int_t
 ngx_mutt_ingest_queued(ngx_mutt_ingest_t *in)
 {
     ngx_int_t   rc;
@@ -762,6 +774,8 @@ ngx_mutt_ingest_queued(ngx_mutt_ingest_t *in)
 
     slots = ngx_mutt_slots();
 
+    in->ctx->accepted = in->push.pushed;
+    in->ctx->rejected = in->n_rejected;
     mutt_metric_add(slots, MUTT_M_INGEST_EVENTS_QUEUED, in->push.pushed);
     mutt_metric_add(slots, MUTT_M_INGEST_EVENTS_REJECTED, in->n_rejected);
     mutt_metric_observe(slots, MUTT_M_INGEST_LATENCY_ALL,
@@ -769,6 +783,10 @@ ngx_mutt_ingest_queued(ngx_mutt_ingest_t *in)
 
     if (in->push.items->nelts == 0 && !in->kept) {
         return ngx_mutt_ingest_all_rejected(in);
+    }
+
+    if (ngx_mutt_ingest_durability(in) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     mutt_metric_add(slots, MUTT_M_INGEST_REQUESTS_OK, 1);
@@ -862,6 +880,7 @@ ngx_mutt_ingest_pushed(ngx_mutt_push_t *push)
     ngx_mutt_ingest_t  *in;
 
     in = push->data;
+    in->ctx->waited = ngx_current_msec - in->sent;
     mutt_buf_init(&extra, 4096);
 
     rc = ngx_mutt_ingest_rate_headers(in) == NGX_OK

@@ -89,8 +89,7 @@ ngx_mutt_depth_reply(void *data, struct redisReply *answer)
     redisReply  *reply = (redisReply *) answer;
 
     if (reply != NULL && reply->type == REDIS_REPLY_INTEGER) {
-        mutt_metric_set(ngx_mutt_slots(), MUTT_M_INGEST_QUEUE_DEPTH_ALL,
-                        reply->integer);
+        ngx_mutt_push_depth(reply->integer);
     }
 }
 
@@ -118,6 +117,7 @@ ngx_mutt_live_handler(ngx_event_t *ev)
 
     ngx_mutt_live_ask();
     ngx_mutt_depth_ask();
+    ngx_mutt_clock_ask();
     ngx_add_timer(ev, NGX_MUTT_LIVE_INTERVAL);
 }
 

@@ -13,7 +13,8 @@
 
 
 typedef struct {
-    ngx_atomic_t   accepted;    /* highest seen of the ledger */
+    ngx_atomic_t   witness;     /* losses so far, highest accepted */
+    ngx_atomic_t   lost_at;     /* Unix seconds of the last loss */
     uint64_t       slots[1];
 } ngx_mutt_shared_t;
 
@@ -61,38 +62,83 @@ ngx_mutt_slots(void)
 
 
 /*
- * Answers of one process come in order, those of several need not: a process
- * judges by its own last one, and the gap is counted by the first to see it.
+ * Redis' count of accepted events never falls unless Redis has lost some.
+ * Answers of one process come in order, those of several need not: an answer
+ * is judged by what all had seen before its command was sent, and only as
+ * long as no loss has been counted since.  The word holds both, the number of
+ * losses above and the count below, so that they change together.
  */
 
-void
-ngx_mutt_witness(ngx_int_t accepted)
+#define NGX_MUTT_LOSS   ((ngx_atomic_uint_t) 1 << 48)
+#define NGX_MUTT_COUNT  (NGX_MUTT_LOSS - 1)
+
+
+ngx_uint_t
+ngx_mutt_witnessed(void)
 {
-    ngx_int_t         highest;
-    ngx_flag_t        lost;
+    return ngx_mutt_shared->witness;
+}
 
-    static ngx_int_t  last;
 
-    lost = accepted < last;
-    last = accepted;
+static void
+ngx_mutt_count_loss(ngx_int_t events)
+{
+    ngx_mutt_shared->lost_at = ngx_time();
+    mutt_metric_add(ngx_mutt_slots(), MUTT_M_LEDGER_REGRESSION_ALL, events);
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "mutt: redis has lost %i accepted events", events);
+}
+
+
+void
+ngx_mutt_witness(ngx_uint_t seen, ngx_int_t accepted, ngx_int_t own)
+{
+    ngx_int_t          before, highest;
+    ngx_flag_t         lost;
+    ngx_atomic_uint_t  now, next;
+
+    before = accepted - own;
+    lost = before < (ngx_int_t) (seen & NGX_MUTT_COUNT);
 
     do {
-        highest = ngx_mutt_shared->accepted;
+        now = ngx_mutt_shared->witness;
+        highest = now & NGX_MUTT_COUNT;
 
-        if (lost ? highest <= accepted : highest >= accepted) {
+        if ((now & ~NGX_MUTT_COUNT) != (seen & ~NGX_MUTT_COUNT)) {
             return;
         }
 
-    } while (!ngx_atomic_cmp_set(&ngx_mutt_shared->accepted, highest,
-                                 accepted));
+        if (!lost && accepted <= highest) {
+            return;
+        }
+
+        next = (now & ~NGX_MUTT_COUNT) | accepted;
+        next += lost ? NGX_MUTT_LOSS : 0;
+
+    } while (!ngx_atomic_cmp_set(&ngx_mutt_shared->witness, now, next));
 
     if (lost) {
-        mutt_metric_add(ngx_mutt_slots(), MUTT_M_LEDGER_REGRESSION_ALL,
-                        highest - accepted);
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "mutt: redis has lost %i accepted events",
-                      highest - accepted);
+        ngx_mutt_count_loss(highest - before);
     }
+}
+
+
+uint64_t
+ngx_mutt_lost_events(time_t *at)
+{
+    double      events;
+    ngx_uint_t  i;
+
+    events = 0;
+    *at = ngx_mutt_shared->lost_at;
+
+    for (i = 0; i < NGX_MAX_PROCESSES; i++) {
+        events += mutt_metric_value(ngx_mutt_shared->slots
+                                    + i * mutt_metrics_slots(),
+                                    MUTT_M_LEDGER_REGRESSION_ALL);
+    }
+
+    return (uint64_t) events;
 }
 
 

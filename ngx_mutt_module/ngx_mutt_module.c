@@ -1,5 +1,6 @@
 
 #include "ngx_mutt_module.h"
+#include "ngx_mutt_api.h"
 
 
 static ngx_int_t ngx_mutt_init_process(ngx_cycle_t *cycle);
@@ -7,7 +8,7 @@ static void ngx_mutt_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_http_module_t  ngx_http_mutt_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_mutt_variables_init,               /* preconfiguration */
     ngx_mutt_header_filter_init,           /* postconfiguration */
 
     ngx_mutt_create_main_conf,             /* create main configuration */
@@ -71,9 +72,14 @@ ngx_mutt_init_process(ngx_cycle_t *cycle)
     ngx_mutt_metrics_attach(mcf);
 
     if (ngx_mutt_push_init(cycle) != NGX_OK
+        || ngx_mutt_durability_init(cycle, mcf) != NGX_OK
         || ngx_mutt_redis_init(cycle, mcf) != NGX_OK
+        || ngx_mutt_ledger_init(cycle) != NGX_OK
         || ngx_mutt_live_init(cycle, mcf) != NGX_OK
-        || ngx_mutt_pg_init(cycle, mcf) != NGX_OK)
+        || ngx_mutt_pg_init(cycle, mcf) != NGX_OK
+        || ngx_mutt_notice_init(cycle) != NGX_OK
+        || ngx_mutt_mirror_init(cycle) != NGX_OK
+        || ngx_mutt_keys_init(cycle) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -90,6 +96,7 @@ ngx_mutt_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_mutt_pg_exit();
+    ngx_mutt_keys_exit();
     ngx_mutt_live_exit();
     ngx_mutt_redis_exit();
 }

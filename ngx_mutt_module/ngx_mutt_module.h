@@ -20,7 +20,9 @@
 #include "core/mutt_hash.h"
 #include "core/mutt_json_fast.h"
 #include "core/mutt_uuid.h"
+#include "domain/mutt_durable.h"
 #include "domain/mutt_event.h"
+#include "domain/mutt_sql.h"
 
 
 #define NGX_MUTT_CORRELATION_MAX  128
@@ -56,6 +58,11 @@ typedef struct {
     ngx_str_t          redis_password;
     ngx_int_t          redis_db;
     ngx_msec_t         redis_timeout;
+    ngx_int_t          redis_failures;
+    ngx_uint_t         durability;       /* mutt_durable_t, wanted */
+    ngx_int_t          replicas;
+    ngx_int_t          wait_timeout;     /* ms */
+    ngx_flag_t         strict;
     ngx_str_t          postgres;
     size_t             zone_size;
     ngx_shm_zone_t    *zone;
@@ -89,9 +96,13 @@ typedef struct {
     u_char                   correlation[NGX_MUTT_CORRELATION_MAX];
     ngx_str_t                version;     /* served */
     const ngx_mutt_route_t  *route;
-    ngx_str_t                path;        /* of the route, without prefix */
+    ngx_str_t                param;       /* what stands for the route's {} */
     const ngx_mutt_key_t    *key;
     ngx_flag_t               deprecated;
+    ngx_uint_t               accepted;    /* events, of ingest */
+    ngx_uint_t               rejected;
+    ngx_msec_t               waited;      /* for Redis */
+    const char              *durability;  /* of a 2xx; NULL for others */
     void                    *data;        /* of the handler */
 } ngx_mutt_ctx_t;
 
@@ -100,16 +111,25 @@ typedef ngx_int_t (*ngx_mutt_handler_pt)(ngx_http_request_t *r,
     ngx_mutt_ctx_t *ctx);
 
 
+typedef struct ngx_mutt_step_s  ngx_mutt_step_t;
+
+
 struct ngx_mutt_route_s {
-    const char           *path;
-    ngx_uint_t            methods;
-    ngx_uint_t            group;      /* NGX_MUTT_INGEST ... */
-    ngx_uint_t            scope;
-    ngx_mutt_handler_pt   handler;
-    ngx_flag_t            deprecated;
-    const char           *successor;
-    const char           *summary;
+    ngx_uint_t              method;     /* GET means HEAD too */
+    const char             *path;       /* may end in one {name} */
+    ngx_uint_t              under;      /* prefixes */
+    ngx_uint_t              group;      /* NGX_MUTT_INGEST ... */
+    ngx_uint_t              scope;
+    ngx_mutt_handler_pt     handler;
+    const ngx_mutt_step_t  *steps;      /* of ngx_mutt_flow(), the handler */
+    const char             *summary;
+    mutt_series_t           count;      /* good, the client's, ours */
+    mutt_series_t           latency;
 };
+
+/* where a route is found: as it is, and below /api/v1 and /api/v2 */
+#define NGX_MUTT_UNDER_ROOT       0x01
+#define NGX_MUTT_UNDER_API        0x02
 
 
 extern ngx_module_t  ngx_http_mutt_module;
@@ -142,11 +162,21 @@ ngx_str_t *ngx_mutt_find_header(ngx_http_request_t *r, const char *name,
     ngx_uint_t *count);
 
 
+/* ngx_mutt_variables.c */
+
+ngx_int_t ngx_mutt_variables_init(ngx_conf_t *cf);
+
+
 /* ngx_mutt_auth.c */
 
 /* Adds a key whose value is at source ("env:NAME" or "file:PATH"). */
 char *ngx_mutt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_mutt_default_keys(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf);
+
+const char *ngx_mutt_scope_name(ngx_uint_t scope);
+
+/* NGX_MUTT_SCOPE_NONE when there is no scope of that name. */
+ngx_uint_t ngx_mutt_scope_of(mutt_str_t name);
 
 /* The request's key, or NULL whatever is wrong with it. */
 const ngx_mutt_key_t *ngx_mutt_authenticate(ngx_http_request_t *r);
@@ -171,6 +201,14 @@ ngx_int_t ngx_mutt_send_error(ngx_http_request_t *r, mutt_api_code_t code,
     mutt_str_t extra);
 ngx_int_t ngx_mutt_send_error_status(ngx_http_request_t *r,
     mutt_api_code_t code, ngx_uint_t status, mutt_str_t extra);
+
+/* As ngx_mutt_send_error(), saying what is the matter in other words. */
+ngx_int_t ngx_mutt_send_error_text(ngx_http_request_t *r,
+    mutt_api_code_t code, const char *text, mutt_str_t extra);
+
+/* Sends JSON that lives until the request is freed, without a copy. */
+ngx_int_t ngx_mutt_send_kept(ngx_http_request_t *r, ngx_uint_t status,
+    mutt_str_t text);
 
 /* Finalizes a request from an event that is not its own. */
 void ngx_mutt_finish(ngx_http_request_t *r, ngx_int_t rc);
@@ -211,8 +249,14 @@ typedef void (*ngx_mutt_op_pt)(void *data, struct redisReply *reply);
 ngx_int_t ngx_mutt_redis_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf);
 void ngx_mutt_redis_exit(void);
 
-/* Whether a command would be taken now. */
+/* Whether events would be taken now. */
 ngx_flag_t ngx_mutt_redis_ready(void);
+
+/* Whether a connection is on its way up; events wait for it. */
+ngx_flag_t ngx_mutt_redis_greeting(void);
+
+/* Whether the breaker refuses; a probe may be on its way. */
+ngx_flag_t ngx_mutt_redis_circuit_open(void);
 
 /* Whether the last answer of Redis was a good one. */
 ngx_flag_t ngx_mutt_redis_connected(void);
@@ -220,11 +264,16 @@ ngx_flag_t ngx_mutt_redis_connected(void);
 /*
  * Queues a command of n words, of which the caller appends each with
  * ngx_mutt_redis_word() before anything else; the handler runs once, later.
- * NGX_DECLINED when Redis is away or too much is queued.
+ * NGX_DECLINED when Redis is away or too much is queued.  What follows a
+ * command just queued is never too much, but for a lack of memory: then the
+ * link ends, and with it both.
  */
 ngx_int_t ngx_mutt_redis_begin(ngx_uint_t n, ngx_mutt_op_pt handler,
     void *data);
+ngx_int_t ngx_mutt_redis_follow(ngx_uint_t n, ngx_mutt_op_pt handler,
+    void *data);
 ngx_int_t ngx_mutt_redis_word(const void *data, size_t len);
+void ngx_mutt_redis_text(const char *text);
 ngx_int_t ngx_mutt_redis_int(ngx_int_t n);
 
 /* The SHA1 of a script that every connection loads first. */
@@ -232,6 +281,32 @@ extern u_char  ngx_mutt_ingest_sha[40];
 
 /* Loads the script again; for NOSCRIPT. */
 void ngx_mutt_redis_load(void);
+
+
+/* ngx_mutt_durability.c */
+
+char *ngx_mutt_durability(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Asks Redis, for at most a second, whether it can hold what a strict
+ * directive wants; a Redis that does not answer may.
+ */
+char *ngx_mutt_durability_check(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf);
+ngx_int_t ngx_mutt_durability_init(ngx_cycle_t *cycle,
+    ngx_mutt_main_conf_t *mcf);
+
+mutt_durable_t ngx_mutt_durability_wanted(void);
+
+/* What an answer given now is worth. */
+mutt_durable_t ngx_mutt_durability_level(void);
+
+/* Whether events may be taken: false where strict and Redis holds less. */
+ngx_flag_t ngx_mutt_durability_holds(void);
+
+/* Replies to INFO, CONFIG GET appendfsync, and WAIT. */
+ngx_int_t ngx_mutt_durability_info(struct redisReply *reply);
+ngx_int_t ngx_mutt_durability_fsync(struct redisReply *reply);
+void ngx_mutt_durability_waited(ngx_int_t replicas);
 
 
 /* ngx_mutt_push.c */
@@ -276,6 +351,7 @@ struct ngx_mutt_push_s {
     ngx_int_t                duplicates;
     ngx_int_t                remaining;
     ngx_int_t                reset;
+    mutt_durable_t           durability;
     unsigned                 pending:1;
 };
 
@@ -283,6 +359,12 @@ ngx_int_t ngx_mutt_push_init(ngx_cycle_t *cycle);
 
 /* Sends push with all others of this turn; NGX_DECLINED: too busy now. */
 ngx_int_t ngx_mutt_push(ngx_mutt_push_t *push);
+
+/* The link to Redis is up, or is gone: what waited for it goes on. */
+void ngx_mutt_push_wake(void);
+
+/* The queue's depth, as Redis has just said. */
+void ngx_mutt_push_depth(ngx_int_t depth);
 
 /* Forgets a push whose request is gone; its events may still be taken. */
 void ngx_mutt_push_cancel(ngx_mutt_push_t *push);
@@ -303,8 +385,24 @@ uint64_t *ngx_mutt_slots(void);
 void ngx_mutt_metrics_attach(ngx_mutt_main_conf_t *mcf);
 ngx_int_t ngx_mutt_metrics(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 
-/* Compares the ledger's accepted count with the highest seen. */
-void ngx_mutt_witness(ngx_int_t accepted);
+/* What the witness knows now; taken before a command is sent. */
+ngx_uint_t ngx_mutt_witnessed(void);
+
+/*
+ * Compares the ledger's accepted count, of which own came with this very
+ * command, with what was known when the command was sent.
+ */
+void ngx_mutt_witness(ngx_uint_t seen, ngx_int_t accepted, ngx_int_t own);
+
+
+/* What Redis has lost, and when last, 0 for never. */
+uint64_t ngx_mutt_lost_events(time_t *at);
+
+
+/* ngx_mutt_ledger.c */
+
+ngx_int_t ngx_mutt_ledger_init(ngx_cycle_t *cycle);
+ngx_int_t ngx_mutt_ledger(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 
 
 /* ngx_mutt_health.c */
@@ -313,6 +411,18 @@ ngx_int_t ngx_mutt_health(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 ngx_int_t ngx_mutt_live(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 ngx_int_t ngx_mutt_about(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 ngx_int_t ngx_mutt_version(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+
+
+/* ngx_mutt_clock.c */
+
+/* The moment an event is received at. */
+mutt_usec_t ngx_mutt_now(void);
+
+/* Asks Redis for its time again; the first answer came with the link. */
+void ngx_mutt_clock_ask(void);
+
+/* The answer to TIME. */
+ngx_int_t ngx_mutt_clock_told(struct redisReply *answer);
 
 
 /* ngx_mutt_live.c */
@@ -329,6 +439,52 @@ const mutt_settings_t *ngx_mutt_settings(void);
 ngx_int_t ngx_mutt_pg_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf);
 void ngx_mutt_pg_exit(void);
 ngx_flag_t ngx_mutt_pg_connected(void);
+
+#define NGX_MUTT_PG_VALUES  16
+
+typedef enum {
+    NGX_MUTT_PG_DONE = 0,
+    NGX_MUTT_PG_AWAY,      /* no server; whether the statement ran is unknown */
+    NGX_MUTT_PG_BUSY,      /* too many wait */
+    NGX_MUTT_PG_LATE,      /* ended by the server at its deadline */
+    NGX_MUTT_PG_REFUSED    /* the statement is at fault, logged */
+} ngx_mutt_pg_outcome_t;
+
+
+typedef struct ngx_mutt_query_s  ngx_mutt_query_t;
+
+/* a statement; zeroed, then the first group filled in by the caller */
+struct ngx_mutt_query_s {
+    mutt_sql_t               statement;
+    ngx_uint_t               n;
+    const char              *values[NGX_MUTT_PG_VALUES];  /* NULL is null */
+    ngx_msec_t               timeout;    /* 0: as configured */
+    void                   (*handler)(ngx_mutt_query_t *query);
+    void                    *data;
+
+    ngx_mutt_pg_outcome_t    outcome;
+    void                    *result;
+    struct ngx_mutt_pg_link_s  *link;
+    ngx_queue_t              queue;
+    ngx_event_t              timer;
+    unsigned                 waiting:1;
+    unsigned                 held:1;     /* in a transaction */
+};
+
+/*
+ * Runs a statement; the handler is called once, later.  NGX_DECLINED with the
+ * outcome set: it is not called.  A query whose statement began a transaction
+ * keeps its connection for its next statements, until one ends it.
+ */
+ngx_int_t ngx_mutt_pg_query(ngx_mutt_query_t *query);
+
+/* Frees the result; what waits or runs is cancelled, its handler not called. */
+void ngx_mutt_pg_release(ngx_mutt_query_t *query);
+
+/* Of the result; a value lives as long, NULL data is null. */
+ngx_uint_t ngx_mutt_pg_rows(ngx_mutt_query_t *query);
+mutt_str_t ngx_mutt_pg_value(ngx_mutt_query_t *query, ngx_uint_t row,
+    ngx_uint_t column);
 
 
 #endif /* _NGX_MUTT_MODULE_H_INCLUDED_ */

@@ -5,11 +5,17 @@
  *
  *   IDLE -> CONNECTING -> GREETING -> READY -> (error) -> IDLE, wait, again
  *
- * Commands are taken while the link is up or on its way up; while it waits
- * to connect again they are refused at once.  Each has a deadline; since
- * replies come in order, the oldest one's stands for all.  When the link
- * dies every command that has no answer is told so: whether it ran is
- * unknown, and no later connection can bring somebody else's answer.
+ * Commands are taken while the link is up, and events wait while it is on its
+ * way up; while it waits to connect again they are refused at once.  Each
+ * command has a deadline; since replies come in order, the oldest one's
+ * stands for all.  When the link dies every command that has no answer is
+ * told so: whether it ran is unknown, and no later connection can bring
+ * somebody else's answer.
+ *
+ * A link that died so often in a row opens the breaker.  From then on nobody
+ * waits for a connection on its way up either: a Redis that hangs takes
+ * connections and answers nothing.  The wait before each attempt is the open
+ * time, the attempt with its greeting is the probe.
  */
 
 
@@ -18,6 +24,7 @@
 #include <hiredis/hiredis.h>
 #include <hiredis/read.h>
 
+#include "domain/mutt_breaker.h"
 #include "domain/mutt_scripts.h"
 #include "domain/mutt_keys.h"
 
@@ -27,6 +34,7 @@
 #define NGX_MUTT_RECONNECT_MIN  50
 #define NGX_MUTT_RECONNECT_MAX  1000
 #define NGX_MUTT_READ_BUDGET    (1024 * 1024)
+#define NGX_MUTT_GREETINGS_MAX  8
 
 
 typedef enum {
@@ -47,6 +55,10 @@ struct ngx_mutt_block_s {
 };
 
 
+/* NGX_ERROR when the connection is of no use */
+typedef ngx_int_t (*ngx_mutt_greeting_pt)(redisReply *reply);
+
+
 struct ngx_mutt_op_s {
     ngx_queue_t             queue;
     ngx_mutt_op_pt          handler;
@@ -64,7 +76,10 @@ typedef struct {
     ngx_queue_t             ops;        /* sent or to be sent, in order */
     ngx_queue_t             spare;
     ngx_uint_t              n_ops;
-    ngx_uint_t              greetings;  /* replies still expected */
+    ngx_mutt_greeting_pt    greetings[NGX_MUTT_GREETINGS_MAX];
+    ngx_uint_t              n_greetings;
+    ngx_uint_t              greeted;    /* of them answered */
+    ngx_uint_t              seen;       /* by the witness, when it was sent */
     ngx_mutt_block_t       *out;
     ngx_mutt_block_t       *out_last;
     ngx_mutt_block_t       *spare_block;
@@ -72,6 +87,7 @@ typedef struct {
     ngx_event_t             deadline;
     ngx_event_t             reconnect;
     ngx_msec_t              delay;
+    mutt_breaker_t          breaker;
     ngx_uint_t              lost;       /* connections, for the log */
     ngx_flag_t              answered;   /* well, last time */
     ngx_flag_t              broken;     /* a command could not be written */
@@ -102,8 +118,9 @@ ngx_mutt_redis_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf)
     link = &ngx_mutt_link;
     ngx_memzero(link, sizeof(ngx_mutt_link_t));
 
-    if (!mutt_sha1_hex((mutt_str_t) { mutt_scripts[0].text,
-                                      mutt_scripts[0].len }, sha))
+    if (!mutt_sha1_hex((mutt_str_t) { mutt_scripts[MUTT_SCRIPT_INGEST].text,
+                                      mutt_scripts[MUTT_SCRIPT_INGEST].len },
+                       sha))
     {
         return NGX_ERROR;
     }
@@ -129,6 +146,9 @@ ngx_mutt_redis_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf)
     link->reconnect.cancelable = 1;
 
     link->delay = NGX_MUTT_RECONNECT_MIN;
+    mutt_breaker_init(&link->breaker, mcf->redis_failures, 0);
+    mutt_metric_set(ngx_mutt_slots(), MUTT_M_REDIS_BREAKER_STATE_REDIS,
+                    link->breaker.state);
     ngx_mutt_connect(link);
 
     return NGX_OK;
@@ -171,7 +191,8 @@ ngx_mutt_close(ngx_mutt_link_t *link)
     ngx_mutt_drop_output(link);
     link->broken = 0;
     link->state = NGX_MUTT_IDLE;
-    link->greetings = 0;
+    link->n_greetings = 0;
+    link->greeted = 0;
 }
 
 
@@ -204,7 +225,32 @@ ngx_mutt_redis_exit(void)
 ngx_flag_t
 ngx_mutt_redis_ready(void)
 {
-    return ngx_mutt_link.state != NGX_MUTT_IDLE;
+    switch (ngx_mutt_link.state) {
+
+    case NGX_MUTT_READY:
+        return 1;
+
+    case NGX_MUTT_IDLE:
+        return 0;
+
+    default:
+        return ngx_mutt_link.breaker.state == MUTT_BREAKER_CLOSED;
+    }
+}
+
+
+ngx_flag_t
+ngx_mutt_redis_greeting(void)
+{
+    return ngx_mutt_link.state == NGX_MUTT_CONNECTING
+           || ngx_mutt_link.state == NGX_MUTT_GREETING;
+}
+
+
+ngx_flag_t
+ngx_mutt_redis_circuit_open(void)
+{
+    return ngx_mutt_link.breaker.state != MUTT_BREAKER_CLOSED;
 }
 
 
@@ -212,6 +258,49 @@ ngx_flag_t
 ngx_mutt_redis_connected(void)
 {
     return ngx_mutt_link.state == NGX_MUTT_READY && ngx_mutt_link.answered;
+}
+
+
+/* Shows what became of the breaker, where it was in the state before. */
+static void
+ngx_mutt_show_breaker(ngx_mutt_link_t *link, mutt_breaker_state_t before)
+{
+    ngx_uint_t            i;
+    mutt_breaker_state_t  after;
+
+    static const struct {
+        mutt_breaker_state_t  from;
+        mutt_breaker_state_t  to;
+        mutt_series_t         series;
+    } rows[] = {
+        { MUTT_BREAKER_CLOSED, MUTT_BREAKER_OPEN,
+          MUTT_M_REDIS_BREAKER_CHANGES_CLOSED_OPEN },
+        { MUTT_BREAKER_OPEN, MUTT_BREAKER_HALF_OPEN,
+          MUTT_M_REDIS_BREAKER_CHANGES_OPEN_HALF },
+        { MUTT_BREAKER_HALF_OPEN, MUTT_BREAKER_OPEN,
+          MUTT_M_REDIS_BREAKER_CHANGES_HALF_OPEN },
+        { MUTT_BREAKER_HALF_OPEN, MUTT_BREAKER_CLOSED,
+          MUTT_M_REDIS_BREAKER_CHANGES_HALF_CLOSED },
+    };
+
+    after = link->breaker.state;
+
+    mutt_metric_set(ngx_mutt_slots(), MUTT_M_REDIS_BREAKER_STATE_REDIS, after);
+    mutt_metric_set(ngx_mutt_slots(), MUTT_M_REDIS_BREAKER_FAILURES_REDIS,
+                    link->breaker.failures);
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].from == before && rows[i].to == after) {
+            mutt_metric_add(ngx_mutt_slots(), rows[i].series, 1);
+        }
+    }
+}
+
+
+static mutt_usec_t
+ngx_mutt_mono(void)
+{
+    return (mutt_usec_t) ngx_current_msec * 1000;
 }
 
 
@@ -270,8 +359,10 @@ ngx_mutt_connect(ngx_mutt_link_t *link)
 static void
 ngx_mutt_fail(ngx_mutt_link_t *link, const char *why)
 {
-    ngx_queue_t     failed, *q;
-    ngx_mutt_op_t  *op;
+    ngx_msec_t             wait;
+    ngx_queue_t            failed, *q;
+    ngx_mutt_op_t         *op;
+    mutt_breaker_state_t   before;
 
     if (link->lost++ == 0) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
@@ -291,12 +382,17 @@ ngx_mutt_fail(ngx_mutt_link_t *link, const char *why)
 
     link->n_ops = 0;
 
-    if (!ngx_exiting && !ngx_terminate && !ngx_quit) {
-        ngx_add_timer(&link->reconnect,
-                      link->delay / 2 + ngx_random() % (link->delay / 2 + 1));
-    }
-
+    wait = link->delay / 2 + ngx_random() % (link->delay / 2 + 1);
     link->delay = ngx_min(link->delay * 2, NGX_MUTT_RECONNECT_MAX);
+
+    before = link->breaker.state;
+    link->breaker.open_us = (mutt_usec_t) wait * 1000;
+    mutt_breaker_failed(&link->breaker, ngx_mutt_mono());
+    ngx_mutt_show_breaker(link, before);
+
+    if (!ngx_exiting && !ngx_terminate && !ngx_quit) {
+        ngx_add_timer(&link->reconnect, wait);
+    }
 
     while (!ngx_queue_empty(&failed)) {
         q = ngx_queue_head(&failed);
@@ -305,15 +401,28 @@ ngx_mutt_fail(ngx_mutt_link_t *link, const char *why)
         ngx_queue_insert_head(&link->spare, q);
         op->handler(op->data, NULL);
     }
+
+    ngx_mutt_push_wake();
 }
 
 
 static void
 ngx_mutt_reconnect_handler(ngx_event_t *ev)
 {
-    if (!ngx_exiting) {
-        ngx_mutt_connect(ev->data);
+    ngx_mutt_link_t       *link;
+    mutt_breaker_state_t   before;
+
+    if (ngx_exiting) {
+        return;
     }
+
+    link = ev->data;
+    before = link->breaker.state;
+
+    /* the timer was the open time */
+    (void) mutt_breaker_allow(&link->breaker, ngx_mutt_mono());
+    ngx_mutt_show_breaker(link, before);
+    ngx_mutt_connect(link);
 }
 
 
@@ -441,20 +550,74 @@ ngx_mutt_word(ngx_str_t *word)
 }
 
 
-static void
-ngx_mutt_load_script(void)
+void
+ngx_mutt_redis_text(const char *text)
 {
-    static ngx_str_t  script = ngx_string("SCRIPT");
-    static ngx_str_t  load = ngx_string("LOAD");
-
-    (void) ngx_mutt_words(3);
-    ngx_mutt_word(&script);
-    ngx_mutt_word(&load);
-    (void) ngx_mutt_redis_word(mutt_scripts[0].text, mutt_scripts[0].len);
+    (void) ngx_mutt_redis_word(text, ngx_strlen(text));
 }
 
 
-/* What a new connection says first; nothing waits for it but the state. */
+static void
+ngx_mutt_load_words(void)
+{
+    ngx_mutt_redis_text("SCRIPT");
+    ngx_mutt_redis_text("LOAD");
+    (void) ngx_mutt_redis_word(mutt_scripts[MUTT_SCRIPT_INGEST].text,
+                               mutt_scripts[MUTT_SCRIPT_INGEST].len);
+}
+
+
+static ngx_int_t
+ngx_mutt_greeting_must(redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+/* Whether Redis still has what it had, before anything is added. */
+static ngx_int_t
+ngx_mutt_greeting_accepted(redisReply *reply)
+{
+    ngx_int_t  accepted;
+
+    accepted = 0;
+
+    if (reply->type == REDIS_REPLY_STRING) {
+        accepted = ngx_atoi((u_char *) reply->str, reply->len);
+    }
+
+    if (accepted >= 0 && reply->type != REDIS_REPLY_ERROR) {
+        ngx_mutt_witness(ngx_mutt_link.seen, accepted, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mutt_greeting_info(redisReply *reply)
+{
+    return ngx_mutt_durability_info((struct redisReply *) reply);
+}
+
+
+static ngx_int_t
+ngx_mutt_greeting_fsync(redisReply *reply)
+{
+    return ngx_mutt_durability_fsync((struct redisReply *) reply);
+}
+
+
+static void
+ngx_mutt_greeting(ngx_mutt_link_t *link, ngx_uint_t words,
+    ngx_mutt_greeting_pt handler)
+{
+    (void) ngx_mutt_words(words);
+    link->greetings[link->n_greetings++] = handler;
+}
+
+
+/* What a new connection says first; events wait until all is answered. */
 static void
 ngx_mutt_greet(ngx_mutt_link_t *link)
 {
@@ -465,26 +628,41 @@ ngx_mutt_greet(ngx_mutt_link_t *link)
     static ngx_str_t  name = ngx_string("mutt-nginx");
 
     if (link->mcf->redis_password.len > 0) {
-        (void) ngx_mutt_words(2);
+        ngx_mutt_greeting(link, 2, ngx_mutt_greeting_must);
         ngx_mutt_word(&auth);
         ngx_mutt_word(&link->mcf->redis_password);
-        link->greetings++;
     }
 
     if (link->mcf->redis_db > 0) {
-        (void) ngx_mutt_words(2);
+        ngx_mutt_greeting(link, 2, ngx_mutt_greeting_must);
         ngx_mutt_word(&select);
         (void) ngx_mutt_redis_int(link->mcf->redis_db);
-        link->greetings++;
     }
 
-    (void) ngx_mutt_words(3);
+    ngx_mutt_greeting(link, 3, ngx_mutt_greeting_must);
     ngx_mutt_word(&client);
     ngx_mutt_word(&setname);
     ngx_mutt_word(&name);
 
-    ngx_mutt_load_script();
-    link->greetings += 2;
+    ngx_mutt_greeting(link, 3, ngx_mutt_greeting_must);
+    ngx_mutt_load_words();
+
+    link->seen = ngx_mutt_witnessed();
+    ngx_mutt_greeting(link, 3, ngx_mutt_greeting_accepted);
+    ngx_mutt_redis_text("HGET");
+    ngx_mutt_redis_text(mutt_keys[MUTT_KEY_LEDGER]);
+    ngx_mutt_redis_text("accepted");
+
+    ngx_mutt_greeting(link, 1, ngx_mutt_greeting_info);
+    ngx_mutt_redis_text("INFO");
+
+    ngx_mutt_greeting(link, 3, ngx_mutt_greeting_fsync);
+    ngx_mutt_redis_text("CONFIG");
+    ngx_mutt_redis_text("GET");
+    ngx_mutt_redis_text("*appendfsync*");
+
+    ngx_mutt_greeting(link, 1, ngx_mutt_clock_told);
+    ngx_mutt_redis_text("TIME");
 }
 
 
@@ -497,60 +675,87 @@ ngx_mutt_ignore(void *data, struct redisReply *reply)
 void
 ngx_mutt_redis_load(void)
 {
-    static ngx_str_t  script = ngx_string("SCRIPT");
-    static ngx_str_t  load = ngx_string("LOAD");
-
     if (ngx_mutt_redis_begin(3, ngx_mutt_ignore, NULL) == NGX_OK) {
-        ngx_mutt_word(&script);
-        ngx_mutt_word(&load);
-        (void) ngx_mutt_redis_word(mutt_scripts[0].text, mutt_scripts[0].len);
+        ngx_mutt_load_words();
     }
+}
+
+
+/* A command may come behind those of others that wait for replicas. */
+static ngx_msec_t
+ngx_mutt_patience(ngx_mutt_link_t *link)
+{
+    return link->mcf->durability == MUTT_DURABLE_REPLICA
+           ? link->mcf->redis_timeout + link->mcf->wait_timeout
+           : link->mcf->redis_timeout;
+}
+
+
+static ngx_mutt_op_t *
+ngx_mutt_take_op(ngx_mutt_link_t *link)
+{
+    ngx_queue_t  *q;
+
+    if (ngx_queue_empty(&link->spare)) {
+        return ngx_alloc(sizeof(ngx_mutt_op_t), ngx_cycle->log);
+    }
+
+    q = ngx_queue_head(&link->spare);
+    ngx_queue_remove(q);
+
+    return ngx_queue_data(q, ngx_mutt_op_t, queue);
+}
+
+
+ngx_int_t
+ngx_mutt_redis_follow(ngx_uint_t n, ngx_mutt_op_pt handler, void *data)
+{
+    ngx_msec_t        patience;
+    ngx_mutt_op_t    *op;
+    ngx_mutt_link_t  *link;
+
+    link = &ngx_mutt_link;
+    op = ngx_mutt_take_op(link);
+    ngx_post_event(link->connection->write, &ngx_posted_events);
+
+    if (op == NULL) {
+        link->broken = 1;
+        return NGX_DECLINED;
+    }
+
+    patience = ngx_mutt_patience(link);
+    op->handler = handler;
+    op->data = data;
+    op->deadline = ngx_current_msec + patience;
+
+    ngx_queue_insert_tail(&link->ops, &op->queue);
+    link->n_ops++;
+
+    if (!link->deadline.timer_set) {
+        ngx_add_timer(&link->deadline, patience);
+    }
+
+    /* the link ends if there was no memory, and the handler hears of that */
+    (void) ngx_mutt_words(n);
+
+    return NGX_OK;
 }
 
 
 ngx_int_t
 ngx_mutt_redis_begin(ngx_uint_t n, ngx_mutt_op_pt handler, void *data)
 {
-    ngx_queue_t      *q;
-    ngx_mutt_op_t    *op;
     ngx_mutt_link_t  *link;
 
     link = &ngx_mutt_link;
 
-    if (link->state == NGX_MUTT_IDLE || link->n_ops >= NGX_MUTT_OPS_MAX
+    if (link->state != NGX_MUTT_READY || link->n_ops >= NGX_MUTT_OPS_MAX
         || link->bytes >= link->mcf->inflight_bytes)
     {
         return NGX_DECLINED;
     }
 
-    if (!ngx_queue_empty(&link->spare)) {
-        q = ngx_queue_head(&link->spare);
-        ngx_queue_remove(q);
-        op = ngx_queue_data(q, ngx_mutt_op_t, queue);
-
-    } else {
-        op = ngx_alloc(sizeof(ngx_mutt_op_t), ngx_cycle->log);
-        if (op == NULL) {
-            return NGX_DECLINED;
-        }
-    }
-
-    op->handler = handler;
-    op->data = data;
-    op->deadline = ngx_current_msec + link->mcf->redis_timeout;
-
-    ngx_queue_insert_tail(&link->ops, &op->queue);
-    link->n_ops++;
-
-    if (!link->deadline.timer_set) {
-        ngx_add_timer(&link->deadline, link->mcf->redis_timeout);
-    }
-
-    if (link->state == NGX_MUTT_READY) {
-        ngx_post_event(link->connection->write, &ngx_posted_events);
-    }
-
-    return ngx_mutt_words(n);
+    return ngx_mutt_redis_follow(n, handler, data);
 }
 
 
@@ -627,15 +832,16 @@ ngx_mutt_unfit(redisReply *reply)
 }
 
 
-/* NGX_ERROR when the connection is of no use. */
 static ngx_int_t
 ngx_mutt_greeted(ngx_mutt_link_t *link, redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ERROR) {
+    mutt_breaker_state_t  before;
+
+    if (link->greetings[link->greeted++](reply) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (--link->greetings > 0) {
+    if (link->greeted < link->n_greetings) {
         return NGX_OK;
     }
 
@@ -643,13 +849,17 @@ ngx_mutt_greeted(ngx_mutt_link_t *link, redisReply *reply)
     link->delay = NGX_MUTT_RECONNECT_MIN;
     link->answered = 1;
 
+    before = link->breaker.state;
+    mutt_breaker_ok(&link->breaker, ngx_mutt_mono());
+    ngx_mutt_show_breaker(link, before);
+
     if (link->lost > 0) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "mutt: redis is back");
         link->lost = 0;
     }
 
-    ngx_post_event(link->connection->write, &ngx_posted_events);
+    ngx_mutt_push_wake();
 
     return NGX_OK;
 }
@@ -663,7 +873,7 @@ ngx_mutt_answer(ngx_mutt_link_t *link, redisReply *reply)
     ngx_mutt_op_t   *op;
     ngx_mutt_op_pt   handler;
 
-    if (link->greetings > 0) {
+    if (link->state != NGX_MUTT_READY) {
         return ngx_mutt_greeted(link, reply);
     }
 
@@ -693,13 +903,12 @@ ngx_mutt_rearm(ngx_mutt_link_t *link)
     ngx_mutt_op_t   *op;
     ngx_msec_int_t   left;
 
-    if (link->deadline.timer_set) {
-        ngx_del_timer(&link->deadline);
+    if (link->state != NGX_MUTT_READY) {
+        return;
     }
 
-    if (link->greetings > 0) {
-        ngx_add_timer(&link->deadline, link->mcf->redis_timeout);
-        return;
+    if (link->deadline.timer_set) {
+        ngx_del_timer(&link->deadline);
     }
 
     if (ngx_queue_empty(&link->ops)) {

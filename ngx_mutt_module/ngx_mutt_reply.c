@@ -70,28 +70,61 @@ ngx_mutt_send_headers(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
+/* The body may still be on its way, when it was not wanted. */
+static ngx_int_t
+ngx_mutt_drop_body(ngx_http_request_t *r)
+{
+    if (r->request_body != NULL) {
+        return NGX_OK;
+    }
+
+    /* who waits for leave to send it is not given any */
+    if (r->headers_in.expect != NULL && !r->expect_tested) {
+        r->expect_tested = 1;
+        r->keepalive = 0;
+    }
+
+    return ngx_http_discard_request_body(r);
+}
+
+
+static ngx_int_t
+ngx_mutt_send_buf(ngx_http_request_t *r, ngx_uint_t status, const char *type,
+    ngx_buf_t *b)
+{
+    ngx_int_t    rc;
+    ngx_chain_t  out;
+
+    rc = ngx_mutt_send_headers(r, status, type, b->last - b->pos);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    if (b->last == b->pos) {
+        b->temporary = 0;
+    }
+
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
 ngx_int_t
 ngx_mutt_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
     mutt_str_t text)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
+    ngx_int_t   rc;
+    ngx_buf_t  *b;
 
-    /* the body may still be on its way, when it was not wanted */
-    if (r->request_body == NULL) {
+    rc = ngx_mutt_drop_body(r);
 
-        /* who waits for leave to send it is not given any */
-        if (r->headers_in.expect != NULL && !r->expect_tested) {
-            r->expect_tested = 1;
-            r->keepalive = 0;
-        }
-
-        rc = ngx_http_discard_request_body(r);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     b = ngx_create_temp_buf(r->pool, text.len + 1);
@@ -100,23 +133,33 @@ ngx_mutt_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
     }
 
     b->last = ngx_cpymem(b->pos, text.data, text.len);
-    b->last_buf = 1;
-    b->last_in_chain = 1;
 
-    rc = ngx_mutt_send_headers(r, status, type, text.len);
+    return ngx_mutt_send_buf(r, status, type, b);
+}
 
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+
+ngx_int_t
+ngx_mutt_send_kept(ngx_http_request_t *r, ngx_uint_t status, mutt_str_t text)
+{
+    ngx_int_t   rc;
+    ngx_buf_t  *b;
+
+    rc = ngx_mutt_drop_body(r);
+
+    if (rc != NGX_OK) {
         return rc;
     }
 
-    if (text.len == 0) {
-        b->temporary = 0;
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    out.buf = b;
-    out.next = NULL;
+    b->pos = (u_char *) text.data;
+    b->last = b->pos + text.len;
+    b->memory = 1;
 
-    return ngx_http_output_filter(r, &out);
+    return ngx_mutt_send_buf(r, status, "application/json", b);
 }
 
 
@@ -150,12 +193,31 @@ ngx_mutt_write_error(ngx_http_request_t *r, mutt_buf_t *b,
 }
 
 
+static ngx_int_t
+ngx_mutt_send_error_row(ngx_http_request_t *r, const mutt_api_error_t *e,
+    mutt_str_t extra)
+{
+    ngx_int_t   rc;
+    mutt_buf_t  b;
+
+    mutt_buf_init(&b, extra.len + 4096);
+    ngx_mutt_write_error(r, &b, e, extra);
+
+    rc = mutt_buf_ok(&b)
+         ? ngx_mutt_send(r, e->status, "application/json", mutt_buf_str(&b))
+         : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    mutt_buf_done(&b);
+
+    return rc;
+}
+
+
 ngx_int_t
 ngx_mutt_send_error(ngx_http_request_t *r, mutt_api_code_t code,
     mutt_str_t extra)
 {
-    return ngx_mutt_send_error_status(r, code, mutt_api_errors[code].status,
-                                      extra);
+    return ngx_mutt_send_error_row(r, &mutt_api_errors[code], extra);
 }
 
 
@@ -163,19 +225,25 @@ ngx_int_t
 ngx_mutt_send_error_status(ngx_http_request_t *r, mutt_api_code_t code,
     ngx_uint_t status, mutt_str_t extra)
 {
-    ngx_int_t   rc;
-    mutt_buf_t  b;
+    mutt_api_error_t  e;
 
-    mutt_buf_init(&b, extra.len + 4096);
-    ngx_mutt_write_error(r, &b, &mutt_api_errors[code], extra);
+    e = mutt_api_errors[code];
+    e.status = status;
 
-    rc = mutt_buf_ok(&b)
-         ? ngx_mutt_send(r, status, "application/json", mutt_buf_str(&b))
-         : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return ngx_mutt_send_error_row(r, &e, extra);
+}
 
-    mutt_buf_done(&b);
 
-    return rc;
+ngx_int_t
+ngx_mutt_send_error_text(ngx_http_request_t *r, mutt_api_code_t code,
+    const char *text, mutt_str_t extra)
+{
+    mutt_api_error_t  e;
+
+    e = mutt_api_errors[code];
+    e.text = text;
+
+    return ngx_mutt_send_error_row(r, &e, extra);
 }
 
 

@@ -6,54 +6,148 @@
 
 
 #include "ngx_mutt_module.h"
+#include "ngx_mutt_api.h"
 
 
-#define NGX_MUTT_GET  (NGX_HTTP_GET|NGX_HTTP_HEAD)
+#define NGX_MUTT_ROUTES  (sizeof(ngx_mutt_routes) / sizeof(ngx_mutt_routes[0]))
+
+#define NGX_MUTT_GET     (NGX_HTTP_GET|NGX_HTTP_HEAD)
+
+/* a route of the management API, by steps */
+#define NGX_MUTT_RESOURCE(method, path, scope, steps, summary, endpoint)      \
+    { method, path, NGX_MUTT_UNDER_API, NGX_MUTT_API, scope, ngx_mutt_flow,   \
+      steps, summary, NGX_MUTT_COUNTED(endpoint) }
+
+#define NGX_MUTT_COUNTED(endpoint)                                            \
+    MUTT_M_API_REQUESTS_##endpoint##_OK, MUTT_M_API_LATENCY_##endpoint
+
+/* counted elsewhere, or not at all: the first series is ingest's */
+#define NGX_MUTT_UNCOUNTED  0, 0
 
 
 static const ngx_mutt_route_t *ngx_mutt_find_route(ngx_http_request_t *r,
-    ngx_uint_t serves);
+    ngx_uint_t serves, ngx_mutt_ctx_t *ctx);
+static ngx_uint_t ngx_mutt_methods(const ngx_mutt_route_t **route,
+    ngx_uint_t method);
 static ngx_int_t ngx_mutt_send_allow(ngx_http_request_t *r,
-    const ngx_mutt_route_t *route);
-static void ngx_mutt_refused(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx,
+    ngx_uint_t methods);
+static ngx_int_t ngx_mutt_admit(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+static void ngx_mutt_refused(ngx_mutt_ctx_t *ctx, ngx_http_request_t *r,
     mutt_api_code_t code);
 
 
+/* rows of one path stand together, a fixed path before one with a name */
 static const ngx_mutt_route_t  ngx_mutt_routes[] = {
 
-    { "/ingest", NGX_HTTP_POST, NGX_MUTT_INGEST, NGX_MUTT_SCOPE_INGEST,
-      ngx_mutt_ingest, 0, NULL, "Queue events" },
+    { NGX_HTTP_POST, "/ingest", NGX_MUTT_UNDER_ROOT|NGX_MUTT_UNDER_API,
+      NGX_MUTT_INGEST, NGX_MUTT_SCOPE_INGEST, ngx_mutt_ingest, NULL,
+      "Queue events", NGX_MUTT_UNCOUNTED },
 
-    { "/api/v2/ingest", NGX_HTTP_POST, NGX_MUTT_INGEST, NGX_MUTT_SCOPE_INGEST,
-      ngx_mutt_ingest, 0, NULL, "Queue events" },
+    { NGX_MUTT_GET, "/version", NGX_MUTT_UNDER_API, NGX_MUTT_API,
+      NGX_MUTT_SCOPE_NONE, ngx_mutt_version, NULL, "Show versions",
+      NGX_MUTT_COUNTED(VERSION) },
 
-    { "/api/v1/ingest", NGX_HTTP_POST, NGX_MUTT_INGEST, NGX_MUTT_SCOPE_INGEST,
-      ngx_mutt_ingest, 1, "/api/v2/ingest", "Queue events" },
+    { NGX_MUTT_GET, "/ledger", NGX_MUTT_UNDER_API, NGX_MUTT_API,
+      NGX_MUTT_SCOPE_READ, ngx_mutt_ledger, NULL,
+      "Show what came in, ended and is in flight", NGX_MUTT_COUNTED(LEDGER) },
 
-    { "/api/v2/version", NGX_MUTT_GET, NGX_MUTT_API, NGX_MUTT_SCOPE_NONE,
-      ngx_mutt_version, 0, NULL, "Show versions" },
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/rules", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_rules_list, "List rules", RULES),
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/rules", NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_rules_create, "Create a rule", RULES),
 
-    { "/api/v1/version", NGX_MUTT_GET, NGX_MUTT_API, NGX_MUTT_SCOPE_NONE,
-      ngx_mutt_version, 1, "/api/v2/version", "Show versions" },
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/rules/{id}", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_rules_show, "Show a rule", RULE),
+    NGX_MUTT_RESOURCE(NGX_HTTP_PUT, "/rules/{id}", NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_rules_update, "Change a rule", RULE),
+    NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/rules/{id}", NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_rules_delete, "Delete a rule", RULE),
 
-    { "/health", NGX_MUTT_GET, NGX_MUTT_HEALTH, NGX_MUTT_SCOPE_NONE,
-      ngx_mutt_health, 0, NULL, "Whether events can be taken" },
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/audit-logs", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_events_list, "List matched events", AUDIT_LOGS),
 
-    { "/health/live", NGX_MUTT_GET, NGX_MUTT_HEALTH, NGX_MUTT_SCOPE_NONE,
-      ngx_mutt_live, 0, NULL, "Whether nginx turns" },
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/audit", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_audit_list, "List changes", AUDIT),
 
-    { "/metrics", NGX_MUTT_GET, NGX_MUTT_METRICS, NGX_MUTT_SCOPE_NONE,
-      ngx_mutt_metrics, 0, NULL, "Prometheus metrics" },
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/config-audit", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_config_audit_list, "List changes", CONFIG_AUDIT),
 
-    { "/", NGX_MUTT_GET, NGX_MUTT_DASHBOARD, NGX_MUTT_SCOPE_NONE,
-      ngx_mutt_about, 0, NULL, "What is running" },
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/config", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_config_list, "List settings", CONFIG),
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/config/history", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_config_history, "List changes of settings",
+                      CONFIG_HISTORY),
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/config/{key}", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_config_show, "Show a setting", CONFIG_KEY),
+    NGX_MUTT_RESOURCE(NGX_HTTP_PUT, "/config/{key}", NGX_MUTT_SCOPE_ADMIN,
+                      ngx_mutt_config_set, "Store a setting", CONFIG_KEY),
+    NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/config/{key}", NGX_MUTT_SCOPE_ADMIN,
+                      ngx_mutt_config_unset, "Return a setting to its default",
+                      CONFIG_KEY),
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/dev-hosts", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_hosts_list, "List development hosts", DEV_HOSTS),
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/dev-hosts", NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_hosts_create, "Add a development host",
+                      DEV_HOSTS),
+
+    NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/dev-hosts/{hostname}",
+                      NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_hosts_delete, "Delete a development host",
+                      DEV_HOST),
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/teams", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_teams_list, "List the teams of devices", TEAMS),
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/teams", NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_teams_create, "Add a device's team", TEAMS),
+
+    NGX_MUTT_RESOURCE(NGX_HTTP_PUT, "/teams/{hostname}", NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_teams_update, "Change a device's team", TEAM),
+    NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/teams/{hostname}",
+                      NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_teams_delete, "Delete a device's team", TEAM),
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/keys", NGX_MUTT_SCOPE_ADMIN,
+                      ngx_mutt_keys_list, "List named keys", KEYS),
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/keys", NGX_MUTT_SCOPE_ADMIN,
+                      ngx_mutt_keys_create, "Make a named key", KEYS),
+
+    NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/keys/{name}", NGX_MUTT_SCOPE_ADMIN,
+                      ngx_mutt_keys_revoke, "Revoke a named key", KEY),
+
+    { NGX_MUTT_GET, "/metrics", NGX_MUTT_UNDER_API, NGX_MUTT_API,
+      NGX_MUTT_SCOPE_READ, ngx_mutt_rates, NULL, "Show rates and their day",
+      NGX_MUTT_COUNTED(METRICS) },
+
+    { NGX_MUTT_GET, "/slo", NGX_MUTT_UNDER_API, NGX_MUTT_API,
+      NGX_MUTT_SCOPE_READ, ngx_mutt_slo, NULL, "Show the objectives",
+      NGX_MUTT_COUNTED(SLO) },
+
+    { NGX_MUTT_GET, "/health", NGX_MUTT_UNDER_ROOT, NGX_MUTT_HEALTH,
+      NGX_MUTT_SCOPE_NONE, ngx_mutt_health, NULL,
+      "Whether events can be taken", NGX_MUTT_UNCOUNTED },
+
+    { NGX_MUTT_GET, "/health/live", NGX_MUTT_UNDER_ROOT, NGX_MUTT_HEALTH,
+      NGX_MUTT_SCOPE_NONE, ngx_mutt_live, NULL, "Whether nginx turns",
+      NGX_MUTT_UNCOUNTED },
+
+    { NGX_MUTT_GET, "/metrics", NGX_MUTT_UNDER_ROOT, NGX_MUTT_METRICS,
+      NGX_MUTT_SCOPE_NONE, ngx_mutt_metrics, NULL, "Prometheus metrics",
+      NGX_MUTT_UNCOUNTED },
+
+    { NGX_MUTT_GET, "/", NGX_MUTT_UNDER_ROOT, NGX_MUTT_DASHBOARD,
+      NGX_MUTT_SCOPE_NONE, ngx_mutt_about, NULL, "What is running",
+      NGX_MUTT_UNCOUNTED },
 };
 
 
 ngx_int_t
 ngx_mutt_dispatch(ngx_http_request_t *r)
 {
-    ngx_str_t                value;
+    ngx_int_t                rc;
+    ngx_uint_t               methods;
     ngx_mutt_ctx_t          *ctx;
     ngx_mutt_loc_conf_t     *lcf;
     const ngx_mutt_route_t  *route;
@@ -65,51 +159,71 @@ ngx_mutt_dispatch(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    route = ngx_mutt_find_route(r, lcf->serves);
+    /* If-Match is about a resource, which is ours to compare */
+    r->disable_not_modified = 1;
+
+    route = ngx_mutt_find_route(r, lcf->serves, ctx);
 
     if (route == NULL) {
         return ngx_mutt_send_error(r, MUTT_API_NOT_FOUND, mutt_str(NULL));
     }
 
+    methods = ngx_mutt_methods(&route, r->method);
     ctx->route = route;
-    ctx->deprecated = route->deprecated;
 
-    if (!(r->method & route->methods)) {
-        return ngx_mutt_send_allow(r, route);
+    if (!(r->method & route->method)) {
+        return ngx_mutt_send_allow(r, methods);
     }
 
-    if (route->scope != NGX_MUTT_SCOPE_NONE) {
-        ctx->key = ngx_mutt_authenticate(r);
+    rc = ngx_mutt_admit(r, ctx);
 
-        if (ctx->key == NULL) {
-            ngx_str_set(&value, "MUTT-Key");
+    return rc == NGX_DECLINED ? route->handler(r, ctx) : rc;
+}
 
-            if (ngx_mutt_add_header(r, "WWW-Authenticate", &value) != NGX_OK) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
 
-            ngx_mutt_refused(r, ctx, MUTT_API_UNAUTHORIZED);
+/* Credential and scope; NGX_DECLINED when nothing speaks against it. */
+static ngx_int_t
+ngx_mutt_admit(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
+{
+    char        extra[64];
+    ngx_str_t   value;
+    ngx_uint_t  scope;
 
-            return ngx_mutt_send_error(r, MUTT_API_UNAUTHORIZED,
-                                       mutt_str(NULL));
-        }
+    scope = ctx->route->scope;
 
-        if ((ctx->key->scopes & route->scope) != route->scope) {
-            ngx_mutt_refused(r, ctx, MUTT_API_FORBIDDEN);
-
-            return ngx_mutt_send_error(r, MUTT_API_FORBIDDEN,
-                       route->scope == NGX_MUTT_SCOPE_INGEST
-                       ? MUTT_STR(",\"required_scope\":\"ingest\"")
-                       : MUTT_STR(",\"required_scope\":\"read\""));
-        }
+    if (scope == NGX_MUTT_SCOPE_NONE) {
+        return NGX_DECLINED;
     }
 
-    return route->handler(r, ctx);
+    ctx->key = ngx_mutt_authenticate(r);
+
+    if (ctx->key == NULL) {
+        ngx_str_set(&value, "MUTT-Key");
+
+        if (ngx_mutt_add_header(r, "WWW-Authenticate", &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_mutt_refused(ctx, r, MUTT_API_UNAUTHORIZED);
+
+        return ngx_mutt_send_error(r, MUTT_API_UNAUTHORIZED, mutt_str(NULL));
+    }
+
+    if ((ctx->key->scopes & scope) == scope) {
+        return NGX_DECLINED;
+    }
+
+    ngx_mutt_refused(ctx, r, MUTT_API_FORBIDDEN);
+
+    (void) snprintf(extra, sizeof(extra), ",\"required_scope\":\"%s\"",
+                    ngx_mutt_scope_name(scope));
+
+    return ngx_mutt_send_error(r, MUTT_API_FORBIDDEN, mutt_str(extra));
 }
 
 
 static void
-ngx_mutt_refused(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx,
+ngx_mutt_refused(ngx_mutt_ctx_t *ctx, ngx_http_request_t *r,
     mutt_api_code_t code)
 {
     if (ctx->route->group == NGX_MUTT_INGEST) {
@@ -118,21 +232,58 @@ ngx_mutt_refused(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx,
 }
 
 
-static const ngx_mutt_route_t *
-ngx_mutt_find_route(ngx_http_request_t *r, ngx_uint_t serves)
+/* Whether a path is the pattern's; what stands for a name goes to param. */
+static ngx_flag_t
+ngx_mutt_match_path(const char *pattern, ngx_str_t *path, ngx_str_t *param)
 {
-    size_t                   len;
-    ngx_uint_t               i;
+    size_t       len;
+    const char  *name;
+
+    name = strchr(pattern, '{');
+    len = name == NULL ? ngx_strlen(pattern) : (size_t) (name - pattern);
+
+    if (path->len < len || ngx_memcmp(path->data, pattern, len) != 0) {
+        return 0;
+    }
+
+    param->data = path->data + len;
+    param->len = path->len - len;
+
+    if (name == NULL) {
+        return param->len == 0;
+    }
+
+    return param->len > 0
+           && ngx_strlchr(param->data, param->data + param->len, '/') == NULL;
+}
+
+
+static const ngx_mutt_route_t *
+ngx_mutt_find_route(ngx_http_request_t *r, ngx_uint_t serves,
+    ngx_mutt_ctx_t *ctx)
+{
+    ngx_str_t                path;
+    ngx_uint_t               i, under;
     const ngx_mutt_route_t  *route;
 
-    for (i = 0; i < sizeof(ngx_mutt_routes) / sizeof(ngx_mutt_routes[0]); i++)
-    {
-        route = &ngx_mutt_routes[i];
-        len = ngx_strlen(route->path);
+    path = r->uri;
+    under = NGX_MUTT_UNDER_ROOT;
 
-        if ((route->group & serves)
-            && r->uri.len == len
-            && ngx_memcmp(r->uri.data, route->path, len) == 0)
+    if (path.len > 8
+        && (ngx_strncmp(path.data, "/api/v1/", 8) == 0
+            || ngx_strncmp(path.data, "/api/v2/", 8) == 0))
+    {
+        ctx->deprecated = path.data[6] == '1';
+        under = NGX_MUTT_UNDER_API;
+        path.data += 7;
+        path.len -= 7;
+    }
+
+    for (i = 0; i < NGX_MUTT_ROUTES; i++) {
+        route = &ngx_mutt_routes[i];
+
+        if ((route->group & serves) && (route->under & under)
+            && ngx_mutt_match_path(route->path, &path, &ctx->param))
         {
             return route;
         }
@@ -142,17 +293,70 @@ ngx_mutt_find_route(ngx_http_request_t *r, ngx_uint_t serves)
 }
 
 
-static ngx_int_t
-ngx_mutt_send_allow(ngx_http_request_t *r, const ngx_mutt_route_t *route)
+/*
+ * Moves route, the first row of its path, to the one for a method if there
+ * is one; returns the methods of all of them.
+ */
+static ngx_uint_t
+ngx_mutt_methods(const ngx_mutt_route_t **route, ngx_uint_t method)
 {
-    ngx_str_t  allow;
+    ngx_uint_t               methods;
+    const ngx_mutt_route_t  *row, *found;
 
-    if (route->methods & NGX_HTTP_POST) {
-        ngx_str_set(&allow, "POST, OPTIONS");
+    found = *route;
+    methods = 0;
 
-    } else {
-        ngx_str_set(&allow, "GET, HEAD, OPTIONS");
+    for (row = found;
+         row < ngx_mutt_routes + NGX_MUTT_ROUTES
+         && ngx_strcmp(row->path, (*route)->path) == 0;
+         row++)
+    {
+        methods |= row->method;
+
+        if (row->method & method) {
+            found = row;
+        }
     }
+
+    *route = found;
+
+    return methods;
+}
+
+
+static ngx_int_t
+ngx_mutt_send_allow(ngx_http_request_t *r, ngx_uint_t methods)
+{
+    u_char      *p;
+    ngx_str_t    allow;
+    ngx_uint_t   i;
+
+    static const struct {
+        ngx_uint_t   method;
+        const char  *name;
+    } names[] = {
+        { NGX_HTTP_GET,    "GET, " },
+        { NGX_HTTP_HEAD,   "HEAD, " },
+        { NGX_HTTP_POST,   "POST, " },
+        { NGX_HTTP_PUT,    "PUT, " },
+        { NGX_HTTP_DELETE, "DELETE, " },
+    };
+
+    allow.data = ngx_pnalloc(r->pool, 64);
+    if (allow.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = allow.data;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (methods & names[i].method) {
+            p = ngx_cpymem(p, names[i].name, ngx_strlen(names[i].name));
+        }
+    }
+
+    p = ngx_cpymem(p, "OPTIONS", sizeof("OPTIONS") - 1);
+    allow.len = p - allow.data;
 
     if (ngx_mutt_add_header(r, "Allow", &allow) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -177,6 +177,27 @@ ngx_mutt_negotiate(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
 }
 
 
+/* An answer of the management API. */
+static void
+ngx_mutt_count(ngx_http_request_t *r, const ngx_mutt_route_t *route)
+{
+    uint64_t    *slots;
+    ngx_time_t  *tp;
+    ngx_uint_t   status;
+
+    slots = ngx_mutt_slots();
+    status = r->headers_out.status;
+    tp = ngx_timeofday();
+
+    mutt_metric_add(slots, route->count + (status >= 400) + (status >= 500),
+                    1);
+    mutt_metric_observe(slots, route->latency,
+                        (tp->sec - r->start_sec)
+                        + ((ngx_msec_int_t) tp->msec
+                           - (ngx_msec_int_t) r->start_msec) / 1000.0);
+}
+
+
 static ngx_int_t
 ngx_mutt_header_filter(ngx_http_request_t *r)
 {
@@ -194,6 +215,10 @@ ngx_mutt_header_filter(ngx_http_request_t *r)
 
     if (ctx == NULL) {
         return NGX_ERROR;
+    }
+
+    if (ctx->route != NULL && ctx->route->count != 0) {
+        ngx_mutt_count(r, ctx->route);
     }
 
     if (ctx->route == NULL && r->uri.len >= 8
@@ -234,6 +259,42 @@ ngx_mutt_header_filter(ngx_http_request_t *r)
 }
 
 
+/* The same below /api/v2. */
+static ngx_int_t
+ngx_mutt_add_successor(ngx_http_request_t *r)
+{
+    u_char     *p;
+    size_t      len;
+    ngx_str_t   rest, value;
+
+    rest.data = r->uri.data + sizeof("/api/v1") - 1;
+    rest.len = r->uri.len - (sizeof("/api/v1") - 1);
+    len = rest.len + 2 * ngx_escape_uri(NULL, rest.data, rest.len,
+                                        NGX_ESCAPE_URI);
+
+    value.data = ngx_pnalloc(r->pool, len + sizeof("</api/v2>; "
+                                              "rel=\"successor-version\""));
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(value.data, "</api/v2", sizeof("</api/v2") - 1);
+
+    if (len == rest.len) {
+        p = ngx_cpymem(p, rest.data, len);
+
+    } else {
+        p = (u_char *) ngx_escape_uri(p, rest.data, rest.len, NGX_ESCAPE_URI);
+    }
+
+    p = ngx_cpymem(p, ">; rel=\"successor-version\"",
+                   sizeof(">; rel=\"successor-version\"") - 1);
+    value.len = p - value.data;
+
+    return ngx_mutt_add_header(r, "Link", &value);
+}
+
+
 /* RFC 9745, RFC 8594, RFC 8288. */
 static ngx_int_t
 ngx_mutt_add_deprecation(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
@@ -258,20 +319,5 @@ ngx_mutt_add_deprecation(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ctx->route == NULL || ctx->route->successor == NULL) {
-        return NGX_OK;
-    }
-
-    value.data = ngx_pnalloc(r->pool,
-                             ngx_strlen(ctx->route->successor)
-                             + sizeof("<>; rel=\"successor-version\""));
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    value.len = ngx_sprintf(value.data, "<%s>; rel=\"successor-version\"",
-                            ctx->route->successor)
-                - value.data;
-
-    return ngx_mutt_add_header(r, "Link", &value);
+    return ctx->route == NULL ? NGX_OK : ngx_mutt_add_successor(r);
 }

@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has(qw(redis postgres nginx alerter))->plan(19);
+my $t = Mutt::Test->new()->has(qw(redis postgres nginx alerter))->plan(24);
 
 $t->env(DB_TIMEOUT_MS => 1000);
 $t->run();
@@ -27,6 +27,13 @@ sub page {
 
 sub alerts { return $t->redis('llen', 'mutt:alert_queue') }
 
+sub breaker { return $t->metrics('alerter')
+    ->{'mutt_circuit_breaker_state{name="postgresql"}'} }
+
+sub changes { return $t->metrics('alerter')
+    ->{'mutt_circuit_breaker_state_changes_total{name="postgresql",'
+    . qq(from_state="$_[0]",to_state="$_[1]"\})} }
+
 ###############################################################################
 
 is(page(10), 10, 'events are accepted');
@@ -41,6 +48,11 @@ ok($t->wait_for(sub { $t->health('alerter')->{code} == 503 }, 10),
 is(Mutt::Http::request($t->port('alerter'), 'GET', '/health/live')->{code},
     200, 'which is alive');
 is(alerts(), 10, 'nothing is handed on unaudited');
+ok($t->wait_for(sub { $t->health('alerter')->{json}{checks}{postgresql}
+    =~ /breaker open/ }, 15), 'after some failures its breaker opens');
+ok($t->wait_for(sub { changes('open', 'half_open') > 0 }, 15),
+    'and a probe is sent now and then');
+ok(changes('closed', 'open') == 1, 'the changes are counted');
 
 my $ledger = $t->ledger();
 
@@ -55,6 +67,9 @@ is($t->sql('SELECT count(DISTINCT event_id) FROM event_audit_log'), 510,
     'and one only');
 ok($t->wait_for(sub { $t->health('alerter')->{code} == 200 }, 10),
     '/health is green again');
+
+is(breaker(), 0, 'the breaker is closed');
+is(changes('half_open', 'closed'), 1, 'by the probe that succeeded');
 
 ###############################################################################
 # a table that is locked: the statement has a deadline

@@ -44,8 +44,7 @@ sub live {
     my ($key, $value) = @_;
     my $before = $t->metrics('alerter')->{mutt_config_generation} // 0;
 
-    $t->redis('set', "mutt:config:$key", $value);
-    $t->redis('publish', 'mutt:config:updates', $key);
+    $t->setting($key, $value);
     $t->wait_for(sub { ($t->metrics('alerter')->{mutt_config_generation}
         // 0) > $before }, 10);
 }

@@ -44,6 +44,7 @@ my $conf = text("$root/nginx.conf.example");
 
 $conf =~ s{modules/ngx_http}{$t->{build}/ngx_http};
 $conf =~ s/^user .*//m;
+$conf =~ s{/var/log/nginx/}{$dir/};
 $conf = "pid $dir/nginx.pid;\n$conf";
 
 # An ordinary user writes neither Debian's log nor its temporary files.
@@ -55,7 +56,7 @@ open my $file, '>', "$dir/example.conf" or die $!;
 print $file $conf;
 close $file;
 
-my %env = $t->part_env('nginx');
+my %env = ($t->part_env('nginx'), $t->shim_env('nginx'));
 local @ENV{ keys %env } = values %env;
 delete local $ENV{LD_PRELOAD} unless $env{LD_PRELOAD};
 

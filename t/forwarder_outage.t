@@ -110,6 +110,9 @@ control('status=503');
 page(200);
 ok($t->wait_for(sub { (breaker() // '') eq 'OPEN' }, 10), 'the breaker opens');
 
+# what was on its way when it opened is no probe
+$t->wait_for(sub { $t->ledger()->{processing} == 0 }, 5);
+
 my $attempts = $t->sink_stats()->{attempts};
 
 $t->wait_for(sub { $t->sink_stats()->{attempts} > $attempts }, 5);

@@ -31,7 +31,7 @@ sub post {
         %headers);
 }
 
-# one message as the shipped template writes it
+# one message as a template of omhttp writes it
 sub message {
     return '{"hostname":"core-r1","message":" link \"' . $_[0]
         . '\" down\\\\","timestamp":"2026-11-20T10:00:00.123456+01:00",'

@@ -13,7 +13,7 @@ use File::Path qw(make_path);
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('postgres')->plan(19);
+my $t = Mutt::Test->new()->has('postgres')->plan(25);
 my $root = "$FindBin::Bin/..";
 
 $t->run();
@@ -109,6 +109,43 @@ close $file;
 ($status, $said) = migrate('half');
 isnt($status, 0, 'a migration that changed after it was applied is refused');
 like($said, qr/$files[0] has changed/, 'by name');
+
+###############################################################################
+# the password: in no command line, and still the one that was given
+
+my $fake = $t->dir() . '/bin';
+my ($psql) = grep { -x } map { "$_/psql" } split /:/, $ENV{PATH};
+
+make_path($fake);
+open my $script, '>', "$fake/psql" or die $!;
+print $script qq{#!/bin/sh\necho "\$PGPASSWORD" > $fake/password\n}
+    . qq{echo "\$@" >> $fake/arguments\nexec $psql "\$@"\n};
+close $script;
+chmod 0755, "$fake/psql";
+
+sub slurp {
+    open my $in, '<', $_[0] or return '';
+    local $/;
+    return scalar <$in>;
+}
+
+database('secret');
+unlink "$copy/sql/$files[0]";
+copy("$root/sql/$files[0]", "$copy/sql");
+
+for my $url ("postgresql://mutt:p%40ss%27wd@/secret?host=$host",
+    "postgresql:///secret?password=p%40ss%27wd&host=$host&user=mutt",
+    "user=mutt password='p\@ss\\'wd' dbname=secret host=$host")
+{
+    local $ENV{PATH} = "$fake:$ENV{PATH}";
+    local $ENV{DATABASE_URL} = $url;
+    unlink "$fake/arguments";
+    my $failed = system "$copy/tools/migrate > /dev/null 2>&1";
+
+    ok(!$failed && slurp("$fake/arguments") !~ /ss(?:%27|\\?')wd/,
+        'a password is in no command line');
+    is(slurp("$fake/password"), "p\@ss'wd\n", 'and reaches psql');
+}
 
 ###############################################################################
 # partitions and rights

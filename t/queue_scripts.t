@@ -11,7 +11,7 @@ use lib "$FindBin::Bin/lib";
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(77);
+my $t = Mutt::Test->new()->has('redis')->plan(104);
 
 $t->run();
 
@@ -62,11 +62,12 @@ sub register {
 }
 
 sub claim {
-    my ($pod, $token, $most, $bytes) = @_;
+    my ($pod, $token, $most, $bytes, $bound, @ahead) = @_;
     my $r = script('claim', [ $queue, "mutt:processing:$pod", 'mutt:fence',
-        $alerts, $bell ], $pod, $token, $most, $bytes // 8_388_608);
+        $alerts, $bell ], $pod, $token, $most, $bytes // 8_388_608,
+        $bound // -1, @ahead);
 
-    return $r->[0] eq 'OK' ? { number => $r->[1],
+    return !ref $r ? $r : $r->[0] eq 'OK' ? { number => $r->[1],
         items => [ @$r[4 .. $#$r] ] } : $r->[0];
 }
 
@@ -84,7 +85,7 @@ sub recover {
 
     return script('recover', [ 'mutt:fence', 'mutt:workers', 'mutt:hb',
         "mutt:heartbeat:$pod", "mutt:processing:$pod", $queue, $dlq ],
-        $pod, $token, $most // 1000, 3);
+        $pod, $token, $most // 1000, 3, '2026-01-01T00:00:00.000000Z');
 }
 
 my $a = 'alerter:a';
@@ -122,6 +123,54 @@ is(commit($a, $token, $claim->{number}, R => 'again', L => '',
 is_deeply([ $t->redis('lrange', $queue, 0, -1) ], [ 'and again', 'again' ],
     'in their order');
 clean('retry');
+
+###############################################################################
+# a claim behind one that is not settled yet
+
+sub behind {
+    my ($most, $ahead, $n) = @_;
+
+    return claim($a, $token, $most, undef, undef,
+        $n // scalar @{ $ahead->{items} }, $ahead->{number});
+}
+
+@items = put((1) x 6);
+$token = register($a);
+$claim = claim($a, $token, 2);
+
+my $next = behind(2, $claim);
+
+is_deeply($next->{items}, [ @items[2, 3] ], 'more is claimed behind a claim');
+is(commit($a, $token, $next->{number}, ('L', '') x 2), 'STALE',
+    'which cannot be settled before it');
+is(commit($a, $token, $claim->{number}, ('L', '') x 2), 'OK',
+    'the first one can');
+is(behind(2, $claim), 'STALE', 'nothing is claimed behind what is settled');
+is(commit($a, $token, $next->{number}, ('S', '') x 2), 'OK',
+    'then the second');
+is_deeply([ map { $t->ledger()->{$_} } qw(logged suppressed) ], [ 2, 2 ],
+    'each as it was meant');
+
+$claim = claim($a, $token, 1);
+$next = behind(1, $claim);
+is_deeply(claim($a, $token, 2)->{items}, [ @items[4, 5] ],
+    'claimed again, both are there, in order');
+is(commit($a, $token, $_->{number}, L => ''), 'STALE',
+    'and neither of the two can be settled any more') for $claim, $next;
+clean('a claim behind another');
+
+my $again = '{"_attempts":2,"n":0}';
+
+put(1, \$again, 1);
+$token = register($a);
+$claim = claim($a, $token, 1);
+is_deeply(behind(5, $claim)->{items}, [],
+    'an item that is to be alone is not claimed behind another');
+is(commit($a, $token, $claim->{number}, L => ''), 'OK', 'it waits its turn');
+$claim = claim($a, $token, 5);
+is_deeply([ @{ $claim->{items} }, @{ behind(5, $claim)->{items} } ], [ $again ],
+    'nor is anything claimed behind it');
+$t->redis('flushall');
 
 ###############################################################################
 # fences
@@ -197,6 +246,35 @@ is($t->redis('llen', $dlq), 1, 'what exceeds its attempts is dead-lettered');
 is_deeply([ map { /"_attempts":(\d+)/ } $t->redis('lrange', $queue, 0, -1) ],
     [ 2, 2 ], 'and its neighbours are not charged for it');
 clean('attempts');
+
+my $notes = ',"_failed_at":"2026-01-01T00:00:00.000000Z"'
+    . ',"_failed_reason":"crashed"';
+
+for my $case (
+    [ '{"_attempts":3,"_replays":0,"a":{"_failed_at":"x"}}',
+        qq({"_attempts":4$notes,"_replays":0,"a":{"_failed_at":"x"}}) ],
+    [ '{"_attempts":3,"_failed_at":"T","_failed_reason":"sqlstate_22P05",'
+        . '"_replays":2,"a":"\\"}"}',
+        qq({"_attempts":4$notes,"_replays":2,"a":"\\"}"}) ],
+    [ '{"_attempts":9}', qq({"_attempts":10$notes}) ])
+{
+    put(\$case->[0]);
+    $token = register($a);
+    claim($a, $token, 1);
+    recover($a, $token);
+    is($t->redis('lpop', $dlq), $case->[1],
+        'a dead letter of recovery says when and why, once');
+    $t->redis('hincrby', 'mutt:ledger', 'dead', 1);
+}
+
+put(\'{"_attempts":1,"_failed_at":"T","_failed_reason":"a","_replays":0}');
+$token = register($a);
+claim($a, $token, 1);
+recover($a, $token);
+is($t->redis('lindex', $queue, 0),
+    '{"_attempts":2,"_failed_at":"T","_failed_reason":"a","_replays":0}',
+    'what goes back keeps what it said');
+clean('notes');
 
 @items = (item(2), item(2), item(), item(), item(2), item());
 put(map { \$_ } @items);
@@ -301,7 +379,7 @@ put((1) x 100);
 $t->redis('config', 'set', 'maxmemory', 1);
 like(script('ingest', [ $queue, 'mutt:ledger', 'mutt:dlq:rejected',
     'mutt:rate_limit:ingestor', map { "mutt:metrics:$_" } 1 .. 3 ], 1000, 10,
-    0, 'mutt:dedup:', 0, 60, 1, 'k', 1, 0, '', 'x'), qr/OOM/,
+    0, 'mutt:dedup:', 0, 60, 1, 'k', 1, 0, 0, 'x'), qr/OOM/,
     'a full Redis takes no event');
 $token = register($a);
 $claim = claim($a, $token, 100);
@@ -334,3 +412,33 @@ is($raised->(1, 3), 0, 'and then none');
 is($t->redis('lindex', $alerts, 0), '{"count":3}', 'with the count');
 ok($t->redis('ttl', 'mutt:unhandled:h:0:triggered') > 0, 'until it expires');
 clean('unhandled');
+
+###############################################################################
+# the ledger
+
+sub dated { return sprintf '{"_attempts":0,"_received_at":"2026-01-0%dT00:00:00'
+    . '.000000Z"}', $_[0] }
+
+sub ledger {
+    my (@more) = @_;
+    my $r = script('ledger', [ 'mutt:ledger', 'mutt:workers', $queue, $alerts,
+        'mutt:retry:moog', $dlq, 'mutt:dlq:moog', @more ], 'mutt:processing:');
+
+    is($r->[-2], 'difference', 'the difference comes last');
+    return { @$r };
+}
+
+put(\dated(5), \dated(6));
+register($a);
+is(ledger()->{ingest_queue}, 2, 'what waits is counted');
+is(ledger()->{oldest}, undef, 'without details unless asked for');
+is(ledger('mutt:epoch')->{oldest}, '2026-01-05T00:00:00.000000Z',
+    'with them the oldest is told');
+claim($a, $t->redis('hget', 'mutt:fence', $a), 1);
+$t->redis('rpush', $queue, '"_received_at":"yesterday"');
+$t->redis('hincrby', 'mutt:ledger', 'external_in', 1);
+
+my $ledger = ledger('mutt:epoch');
+
+is($ledger->{'processing:alerter:a'}, 1, 'and what each worker has');
+clean('ledger');

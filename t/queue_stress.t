@@ -67,8 +67,8 @@ sub push_batch {
         'mutt:rate_limit:ingestor', 'mutt:metrics:1m:x', 'mutt:metrics:1h:x',
         'mutt:metrics:24h:x');
     my @reply = $redis->eval($text, scalar @keys, @keys, 5000, 0, 600,
-        'mutt:dedup:', 0, 60, 1, 'k', scalar @$ids, 0,
-        map { ($_, qq({"_attempts":0,"_replays":0,"n":$_})) } @$ids);
+        'mutt:dedup:', 0, 60, 1, 'k', scalar @$ids, 0, scalar @$ids, @$ids,
+        map { qq({"_attempts":0,"_replays":0,"n":$_}) } @$ids);
 
     return $reply[2] == 0;
 }

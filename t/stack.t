@@ -137,7 +137,7 @@ like(run_printed($said), qr/ 200$/, 'and says a curl line that works');
 
 ###############################################################################
 
-$said = stack($second, 'up');
+$said = do { local $ENV{MUTT_WITH_PROMETHEUS} = 1; stack($second, 'up') };
 is($?, 0, 'a second stack comes up beside it') or diag($said);
 like($said, qr/^Port $port is taken; using \d+\.$/m,
     'on another port, and says so');
@@ -146,6 +146,13 @@ my $env2 = env_of($second);
 
 like(run_printed($said), qr/ 200$/, 'it takes events');
 ok(wait_until(5, sub { delivered($env2) == 4 }), 'and delivers its own alone');
+
+my ($prometheus) = $said =~ m{^  Prometheus +(http://\S+)/$}m;
+
+ok(wait_until(60, sub { get("$prometheus/api/v1/query?query=sum(up)")
+    =~ /"4"\]/ }), 'Prometheus, which was asked for, scrapes its processes');
+like(get("$prometheus/api/v1/rules"), qr/"name":"MUTTLedgerDifference"/,
+    'with the rules loaded');
 
 my $pids2 = pids($second);
 

@@ -8,6 +8,8 @@
  *   POST /control?status=503&times=2&delay_ms=10&retry_after=1
  *                    how to answer the next times alerts (-1: all); refused
  *                    alerts are counted as attempts, not taken
+ *                    &health=503 is the answer of GET /health
+ *   GET /health      200, or as told; 401 without a bearer token
  *   POST /reset      forgets what was taken
  */
 
@@ -47,6 +49,7 @@ static size_t last_at;
 /* how to answer */
 static int status = 200;
 static int times = -1;
+static int health = 200;
 static int delay_ms;
 static char retry_after[64];
 
@@ -195,6 +198,7 @@ control(struct MHD_Connection *c)
 
     status = number(c, "status", 200);
     times = number(c, "times", -1);
+    health = number(c, "health", 200);
     delay_ms = number(c, "delay_ms", 0);
     (void) snprintf(retry_after, sizeof(retry_after), "%s",
                     text == NULL ? "" : text);
@@ -223,6 +227,17 @@ take(struct MHD_Connection *c, request_t *request)
     }
 
     return reply(c, code, code == 204 ? "" : "{}\n", code == 204 ? 0 : 3);
+}
+
+
+static enum MHD_Result
+answer_health(struct MHD_Connection *c)
+{
+    const char *token =
+        MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
+    bool known = token != NULL && strncmp(token, "Bearer ", 7) == 0;
+
+    return reply(c, known ? health : 401, "{}\n", 3);
 }
 
 
@@ -277,6 +292,10 @@ on_request(void *cls, struct MHD_Connection *c, const char *url,
 
     if (strcmp(url, "/keys") == 0) {
         return show(c, write_keys);
+    }
+
+    if (strcmp(url, "/health") == 0) {
+        return answer_health(c);
     }
 
     if (strcmp(method, "POST") != 0) {
@@ -336,7 +355,7 @@ main(int argc, char **argv)
     (void) sigprocmask(SIG_BLOCK, &stop, NULL);
 
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t) port, NULL, NULL, on_request,
+        MHD_USE_POLL_INTERNAL_THREAD, (uint16_t) port, NULL, NULL, on_request,
         NULL, MHD_OPTION_SOCK_ADDR, &sa, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT, 4096u,
         MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);

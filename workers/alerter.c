@@ -5,15 +5,23 @@
  * is in PostgreSQL; whatever dies in between, the claim is repeated and the
  * row's key absorbs the repetition.  Nothing is claimed before the rules
  * have been read once, nor while PostgreSQL is away.
+ *
+ * With more in the queue two claims are under way: while PostgreSQL inserts
+ * the rows of one, the next is claimed and matched, and its rows are sent
+ * before the first is committed.  When anything fails both are dropped, and
+ * claimed again from the first on.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/mutt_failpoint.h"
 #include "core/mutt_uuid.h"
 #include "domain/mutt_alert.h"
+#include "domain/mutt_breaker.h"
 #include "domain/mutt_event.h"
 #include "domain/mutt_kinds.h"
+#include "domain/mutt_pressure.h"
 #include "domain/mutt_sql.h"
 #include "io/mutt_audit.h"
 #include "run/mutt_loader.h"
@@ -25,8 +33,11 @@
 /* a dead letter's own members */
 #define PAYLOAD_MORE 8192
 
-/* one wait for an empty queue; signals and reloads are looked at between */
+/* one slice of a wait; signals, settings and reloads are looked at between */
 #define WAIT_MS 500
+
+/* the depths of the queues are looked at this often, besides by claims */
+#define LOOK_EVERY MUTT_USEC_SEC
 
 /* one wait for the first rules */
 #define LOAD_WAIT_MS 200
@@ -34,23 +45,41 @@
 /* a load that failed is repeated, a silent PostgreSQL is asked, this often */
 #define RETRY_AFTER (5 * MUTT_USEC_SEC)
 
+/* PostgreSQL is left alone after so many failures in a row, for about so
+ * long; a call that hangs costs its deadline each time */
+#define PG_FAILURES 3
+#define PG_REST (2 * MUTT_USEC_SEC)
+
+typedef struct batch_s batch_t;
+
 typedef struct {
     mutt_pg_t *pg;
-    mutt_usec_t pg_asked; /* when PostgreSQL last answered */
-    bool partitioned;     /* the months ahead have their partitions */
+    mutt_breaker_t breaker; /* of PostgreSQL */
+    mutt_usec_t pg_asked;   /* when PostgreSQL last answered */
+    bool partitioned;       /* the months ahead have their partitions */
     mutt_loader_t *loader;
     bool loading;        /* the first rules are on their way */
     mutt_usec_t load_at; /* a failed load is repeated then; 0: none is due */
     mutt_generation_t *rules;
     mutt_json_reader_t *reader;
-    mutt_pool_t *pool;  /* of one claim */
-    mutt_usec_t dlq_at; /* when to look at the dead letters next */
+    mutt_pool_t *pools[2];  /* of a claim each */
+    batch_t *flying;        /* its rows are on their way; NULL: none */
+    mutt_usec_t look_at;    /* when to look at the depths next */
+    mutt_usec_t wait_until; /* an empty queue is waited for; 0: it is not */
+    mutt_pressure_t pressure;
+    uint64_t shed;           /* events since shedding began */
+    mutt_usec_t defer_until; /* nothing is claimed before; 0: no deferral */
+    int64_t defer_ms;        /* the settings that it was put off by */
+    int64_t defer_shed;
 } alerter_t;
 
-/* A claim on its way; everything lives in the claim's pool. */
-typedef struct {
+/* A claim on its way; everything lives in the claim's pool, itself too. */
+struct batch_s {
     mutt_run_t *run;
     alerter_t *a;
+    mutt_pool_t *pool;
+    mutt_usec_t began;
+    mutt_usec_t sent; /* when its rows were */
     mutt_claim_t claim;
     mutt_event_t *events;
     mutt_verdict_t *verdicts;
@@ -59,7 +88,9 @@ typedef struct {
     size_t n_rows;
     mutt_kinds_t kinds;
     mutt_unhandled_t *unhandled; /* the same kinds, for the commit */
-} batch_t;
+    int64_t alerts; /* depth of the alert queue when this is committed */
+    int64_t raised; /* of them by this claim */
+};
 
 
 static void
@@ -80,15 +111,67 @@ report_match(void *data, int32_t rule_id, const char *why)
 }
 
 
-/* Tells /health how a call to PostgreSQL ended. */
+/* Shows the breaker, and its change since before. */
+static void
+tell_breaker(mutt_run_t *run, const alerter_t *a, mutt_breaker_state_t before)
+{
+    uint64_t *m = mutt_run_metrics(run);
+    mutt_breaker_state_t now = a->breaker.state;
+
+    mutt_metric_set(m, MUTT_M_PG_BREAKER_STATE_PG, (double) now);
+    mutt_metric_set(m, MUTT_M_PG_BREAKER_FAILURES_PG,
+                    (double) a->breaker.failures);
+
+    if (now == before) {
+        return;
+    }
+
+    if (now == MUTT_BREAKER_HALF_OPEN) {
+        mutt_metric_add(m, MUTT_M_PG_BREAKER_CHANGES_OPEN_HALF, 1);
+    } else if (now == MUTT_BREAKER_CLOSED) {
+        mutt_metric_add(m, MUTT_M_PG_BREAKER_CHANGES_HALF_CLOSED, 1);
+    } else {
+        mutt_metric_add(m,
+                        before == MUTT_BREAKER_CLOSED
+                            ? MUTT_M_PG_BREAKER_CHANGES_CLOSED_OPEN
+                            : MUTT_M_PG_BREAKER_CHANGES_HALF_OPEN,
+                        1);
+    }
+}
+
+
+static void
+tell_breaker_result(mutt_run_t *run, alerter_t *a, bool ok)
+{
+    mutt_breaker_state_t before = a->breaker.state;
+    mutt_usec_t now = mutt_time_mono();
+
+    if (ok) {
+        mutt_breaker_ok(&a->breaker, now);
+    } else {
+        a->breaker.open_us = mutt_run_jitter(PG_REST);
+        mutt_breaker_failed(&a->breaker, now);
+    }
+
+    tell_breaker(run, a, before);
+}
+
+
+/* Tells /health and the breaker how a call to PostgreSQL ended. */
 static mutt_rc_t
 pg_ended(mutt_run_t *run, alerter_t *a, mutt_rc_t rc)
 {
     const char *sqlstate = mutt_pg_sqlstate(a->pg);
-    char state[32] = "ok";
+    char state[64] = "ok";
+
+    tell_breaker_result(run, a, rc == MUTT_OK);
 
     if (rc == MUTT_OK) {
         a->pg_asked = mutt_time_mono();
+    } else if (a->breaker.state == MUTT_BREAKER_OPEN) {
+        (void) snprintf(state, sizeof(state), "breaker open, %s%s",
+                        sqlstate[0] == '\0' ? "" : "sqlstate ",
+                        sqlstate[0] == '\0' ? mutt_rc_word(rc) : sqlstate);
     } else if (sqlstate[0] != '\0') {
         (void) snprintf(state, sizeof(state), "sqlstate %s", sqlstate);
     } else {
@@ -121,6 +204,29 @@ ping_pg(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
     return pg_ended(
         run, a,
         mutt_pg_exec(a->pg, mutt_sql[MUTT_SQL_TEXT_PING], 0, NULL, NULL, err));
+}
+
+
+/* Lets PostgreSQL rest while the breaker is open, then asks it first. */
+static mutt_rc_t
+probe_pg(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+{
+    mutt_breaker_state_t before = a->breaker.state;
+
+    if (before == MUTT_BREAKER_CLOSED) {
+        return MUTT_OK;
+    }
+
+    if (!mutt_breaker_allow(&a->breaker, mutt_time_mono())) {
+        return mutt_fail(err, MUTT_UNAVAIL, "postgresql: the breaker is open");
+    }
+
+    tell_breaker(run, a, before);
+    a->pg_asked = 0;
+
+    mutt_rc_t rc = connect_pg(run, a, err);
+
+    return rc == MUTT_OK ? ping_pg(run, a, err) : rc;
 }
 
 
@@ -221,13 +327,15 @@ create_parts(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
 {
     const mutt_settings_t *s = mutt_run_base_settings(run);
 
+    mutt_breaker_init(&a->breaker, PG_FAILURES, PG_REST);
     a->pg = mutt_pg_create(s, "mutt-alerter");
     a->loader = mutt_loader_create(s);
     a->reader = mutt_json_reader_create();
-    a->pool = mutt_pool_create(POOL_BLOCK);
+    a->pools[0] = mutt_pool_create(POOL_BLOCK);
+    a->pools[1] = mutt_pool_create(POOL_BLOCK);
 
     return a->pg == NULL || a->loader == NULL || a->reader == NULL ||
-                   a->pool == NULL
+                   a->pools[0] == NULL || a->pools[1] == NULL
                ? mutt_fail(err, MUTT_NOMEM, "out of memory at start")
                : MUTT_OK;
 }
@@ -261,6 +369,10 @@ alerter_setup(mutt_run_t *run, mutt_err_t *err)
 
     if (a->pg == NULL) {
         rc = create_parts(run, a, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = probe_pg(run, a, err);
     }
 
     if (rc == MUTT_OK) {
@@ -302,7 +414,8 @@ alerter_teardown(mutt_run_t *run)
     mutt_loader_destroy(a->loader);
     mutt_generation_destroy(a->rules);
     mutt_json_reader_destroy(a->reader);
-    mutt_pool_destroy(a->pool);
+    mutt_pool_destroy(a->pools[0]);
+    mutt_pool_destroy(a->pools[1]);
     mutt_pg_destroy(a->pg);
 }
 
@@ -323,12 +436,96 @@ into_pool(mutt_buf_t *out, mutt_pool_t *pool)
 }
 
 
+static mutt_pressure_limits_t
+pressure_limits(mutt_run_t *run)
+{
+    const mutt_settings_t *s = mutt_run_settings(run);
+
+    return (mutt_pressure_limits_t) {
+        .warn = mutt_set_int(s, MUTT_SET_ALERTER_QUEUE_WARN_THRESHOLD),
+        .shed = mutt_set_int(s, MUTT_SET_ALERTER_QUEUE_SHED_THRESHOLD),
+    };
+}
+
+
+static bool
+defers(mutt_run_t *run)
+{
+    return strcmp(mutt_set_text(mutt_run_settings(run),
+                                MUTT_SET_ALERTER_SHED_MODE),
+                  "defer") == 0;
+}
+
+
+static int64_t
+defer_ms(mutt_run_t *run)
+{
+    return mutt_set_int(mutt_run_settings(run),
+                        MUTT_SET_ALERTER_DEFER_SLEEP_MS);
+}
+
+
+/* Says each change of the level once. */
+static void
+tell_pressure(mutt_run_t *run, alerter_t *a, mutt_pressure_t before,
+              int64_t depth, const mutt_pressure_limits_t *limits)
+{
+    static const char *const states[] = { "ok",
+                                          "alert queue over the warn "
+                                          "threshold",
+                                          "shedding" };
+    mutt_log_t *log = mutt_run_log(run);
+
+    mutt_run_check(run, "alert_queue", true, states[a->pressure]);
+
+    if (a->pressure == MUTT_PRESSURE_SHED) {
+        mutt_log(log, MUTT_LOG_WARNING, "pressure",
+                 "the alert queue holds %lld, more than %lld: %s",
+                 (long long) depth, (long long) limits->shed,
+                 defers(run) ? "nothing is claimed until it has drained"
+                             : "alerting events go to the dead letters");
+        a->shed = 0;
+        return;
+    }
+
+    if (before == MUTT_PRESSURE_SHED) {
+        mutt_log(log, MUTT_LOG_WARNING, "pressure",
+                 "the alert queue holds %lld: shedding ends, %llu events were "
+                 "shed",
+                 (long long) depth, (unsigned long long) a->shed);
+        return;
+    }
+
+    mutt_log(log, MUTT_LOG_WARNING, "pressure",
+             a->pressure == MUTT_PRESSURE_WARN
+                 ? "the alert queue holds %lld, more than its warn threshold "
+                   "%lld"
+                 : "the alert queue holds %lld, its warn threshold is %lld",
+             (long long) depth, (long long) limits->warn);
+}
+
+
+/* Takes notice of the alert queue's depth. */
+static void
+feel_pressure(mutt_run_t *run, alerter_t *a, int64_t depth)
+{
+    mutt_pressure_limits_t limits = pressure_limits(run);
+    mutt_pressure_t before = a->pressure;
+
+    a->pressure = mutt_pressure_at(before, depth, &limits);
+
+    if (a->pressure != before) {
+        tell_pressure(run, a, before, depth, &limits);
+    }
+}
+
+
 /* Settles item i with what was written to out. */
 static mutt_rc_t
 give(batch_t *b, size_t i, mutt_dest_t dest, mutt_buf_t *out, mutt_err_t *err)
 {
     b->verdicts[i].dest = dest;
-    b->verdicts[i].payload = into_pool(out, b->a->pool);
+    b->verdicts[i].payload = into_pool(out, b->pool);
 
     return b->verdicts[i].payload.data == NULL
                ? mutt_fail(err, MUTT_NOMEM, "out of memory for a payload")
@@ -383,7 +580,7 @@ judge_unhandled(batch_t *b, size_t i, mutt_err_t *err)
 {
     mutt_verdict_t *verdict = &b->verdicts[i];
 
-    if (!mutt_kinds_add(&b->kinds, &b->events[i], b->a->pool, &verdict->kind)) {
+    if (!mutt_kinds_add(&b->kinds, &b->events[i], b->pool, &verdict->kind)) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a kind");
     }
 
@@ -397,6 +594,22 @@ judge_unhandled(batch_t *b, size_t i, mutt_err_t *err)
 }
 
 
+/* It gets its audit row when it is replayed and matched again. */
+static mutt_rc_t
+shed(batch_t *b, size_t i, mutt_err_t *err)
+{
+    char at[MUTT_TIME_LEN + 1];
+    mutt_buf_t out;
+
+    now_text(at);
+    mutt_buf_init(&out, PAYLOAD_MAX);
+    mutt_alert_write_shed(&out, b->claim.items[i], &b->events[i], at, b->alerts,
+                          pressure_limits(b->run).shed);
+
+    return give(b, i, MUTT_TO_SHED, &out, err);
+}
+
+
 static mutt_rc_t
 judge_matched(batch_t *b, size_t i, const mutt_rule_t *rule, mutt_err_t *err)
 {
@@ -406,6 +619,17 @@ judge_matched(batch_t *b, size_t i, const mutt_rule_t *rule, mutt_err_t *err)
     mutt_handling_t handling = dev ? rule->dev : rule->prod;
     mutt_fate_t fate = mutt_handling_fate(handling);
     mutt_verdict_t *verdict = &b->verdicts[i];
+
+    if (fate == MUTT_FATE_FORWARD) {
+        feel_pressure(b->run, b->a, b->alerts);
+
+        if (b->a->pressure == MUTT_PRESSURE_SHED && !defers(b->run)) {
+            return shed(b, i, err);
+        }
+
+        b->alerts++;
+        b->raised++;
+    }
 
     add_row(b, i, rule, mutt_handling_name(handling),
             fate == MUTT_FATE_FORWARD);
@@ -437,8 +661,8 @@ judge(batch_t *b, size_t i, mutt_err_t *err)
 {
     mutt_event_t *event = &b->events[i];
     mutt_err_t why;
-    mutt_rc_t rc = mutt_event_read(b->a->reader, b->claim.items[i], b->a->pool,
-                                   event, &why);
+    mutt_rc_t rc =
+        mutt_event_read(b->a->reader, b->claim.items[i], b->pool, event, &why);
 
     if (rc == MUTT_INVALID) {
         return judge_malformed(b, i, err);
@@ -498,8 +722,8 @@ write_meta(batch_t *b, size_t k, const char *at, mutt_err_t *err)
         .times = kind->times,
         .threshold = mutt_set_int(s, MUTT_SET_UNHANDLED_THRESHOLD),
         .expiry_s = meta.expiry_s,
-        .meta_head = into_pool(&head, b->a->pool),
-        .meta_tail = into_pool(&tail, b->a->pool),
+        .meta_head = into_pool(&head, b->pool),
+        .meta_tail = into_pool(&tail, b->pool),
     };
 
     return unhandled->meta_head.data == NULL ||
@@ -515,8 +739,8 @@ write_metas(batch_t *b, mutt_err_t *err)
     char at[MUTT_TIME_LEN + 1];
 
     now_text(at);
-    b->unhandled = mutt_pool_calloc(b->a->pool, (b->kinds.n + 1) *
-                                                    sizeof(mutt_unhandled_t));
+    b->unhandled =
+        mutt_pool_calloc(b->pool, (b->kinds.n + 1) * sizeof(mutt_unhandled_t));
 
     mutt_rc_t rc = b->unhandled == NULL
                        ? mutt_fail(err, MUTT_NOMEM, "out of memory for kinds")
@@ -531,18 +755,38 @@ write_metas(batch_t *b, mutt_err_t *err)
 
 
 static mutt_rc_t
-audit(batch_t *b, mutt_err_t *err)
+send_audit(batch_t *b, mutt_err_t *err)
+{
+    b->sent = mutt_time_mono();
+
+    if (b->n_rows == 0) {
+        return MUTT_OK;
+    }
+
+    mutt_rc_t rc = mutt_audit_send(b->a->pg, b->rows, b->n_rows, err);
+
+    return rc == MUTT_OK ? MUTT_OK : pg_ended(b->run, b->a, rc);
+}
+
+
+static mutt_rc_t
+finish_audit(batch_t *b, mutt_err_t *err)
 {
     uint64_t *metrics = mutt_run_metrics(b->run);
-    mutt_usec_t began = mutt_time_mono();
+
+    if (b->n_rows == 0) {
+        return MUTT_OK;
+    }
+
     mutt_rc_t rc = pg_ended(
-        b->run, b->a, mutt_audit_insert(b->a->pg, b->rows, b->n_rows, err));
+        b->run, b->a, mutt_audit_finish(b->a->pg, b->rows, b->n_rows, err));
 
     if (rc != MUTT_OK) {
         return rc;
     }
 
-    double took = (double) (mutt_time_mono() - began) / (double) MUTT_USEC_SEC;
+    double took =
+        (double) (mutt_time_mono() - b->sent) / (double) MUTT_USEC_SEC;
 
     mutt_metric_observe(metrics, MUTT_M_DB_WRITE_LATENCY_ALL, took);
     mutt_metric_observe(metrics, MUTT_M_DB_WRITE_LATENCY_MS_ALL, took * 1e3);
@@ -618,7 +862,7 @@ judge_rows(batch_t *b, size_t *refused, mutt_err_t *err)
 
 
 static void
-count(batch_t *b, int64_t metas, mutt_usec_t began)
+count(batch_t *b, int64_t metas)
 {
     uint64_t *m = mutt_run_metrics(b->run);
     uint64_t by_dest[MUTT_TO_DEAD_EXTERNAL + 1] = { 0 };
@@ -636,10 +880,12 @@ count(batch_t *b, int64_t metas, mutt_usec_t began)
                     by_dest[MUTT_TO_DEAD] + by_dest[MUTT_TO_DEAD_EXTERNAL] +
                         by_dest[MUTT_TO_DLQ]);
     mutt_metric_add(m, MUTT_M_ALERTER_EVENTS_ERROR, by_dest[MUTT_TO_RETRY]);
+    mutt_metric_add(m, MUTT_M_ALERTER_SHED_DLQ, by_dest[MUTT_TO_SHED]);
+    b->a->shed += by_dest[MUTT_TO_SHED];
     mutt_metric_add(m, MUTT_M_ALERTER_FORWARDED_ALL, by_dest[MUTT_TO_ALERT]);
     mutt_metric_add(m, MUTT_M_ALERTER_META_ALL, (uint64_t) metas);
     mutt_metric_observe(m, MUTT_M_ALERTER_LATENCY_ALL,
-                        (double) (mutt_time_mono() - began) /
+                        (double) (mutt_time_mono() - b->began) /
                             (double) MUTT_USEC_SEC);
     mutt_metric_set(m, MUTT_M_ALERTER_PROCESSING_DEPTH_ALL, 0);
 }
@@ -648,7 +894,7 @@ count(batch_t *b, int64_t metas, mutt_usec_t began)
 static bool
 allocate(batch_t *b)
 {
-    mutt_pool_t *pool = b->a->pool;
+    mutt_pool_t *pool = b->pool;
     size_t n = b->claim.n;
 
     b->events = mutt_pool_calloc(pool, n * sizeof(*b->events));
@@ -674,22 +920,27 @@ judge_all(batch_t *b, mutt_err_t *err)
 }
 
 
+/* Ends a claim whose rows were sent; next, or NULL, is sent in between. */
 static mutt_rc_t
-process(batch_t *b, mutt_err_t *err)
+settle(batch_t *b, batch_t *next, mutt_err_t *err)
 {
-    mutt_usec_t began = mutt_time_mono();
     int64_t metas = 0;
     size_t refused = 0;
-    mutt_rc_t rc =
-        allocate(b) ? judge_all(b, err)
-                    : mutt_fail(err, MUTT_NOMEM, "out of memory for a batch");
+    mutt_rc_t rc = finish_audit(b, err);
 
-    if (rc == MUTT_OK && b->n_rows > 0) {
-        rc = audit(b, err);
-    }
+    MUTT_PASS("alerter.audited");
 
     if (rc == MUTT_OK) {
         rc = judge_rows(b, &refused, err);
+    }
+
+    /* not one row went in: rather the server than so many events */
+    bool blame_server =
+        refused > 1 && refused == b->n_rows && b->rows[0].doubtful;
+
+    if (rc == MUTT_OK && next != NULL && !blame_server) {
+        rc = send_audit(next, err);
+        b->a->flying = rc == MUTT_OK ? next : NULL;
     }
 
     if (rc == MUTT_OK) {
@@ -701,14 +952,28 @@ process(batch_t *b, mutt_err_t *err)
         return rc;
     }
 
-    count(b, metas, began);
+    MUTT_PASS("alerter.committed");
+    count(b, metas);
 
-    /* not one row went in: rather the server than so many events */
-    return refused > 1 && refused == b->n_rows && b->rows[0].doubtful
-               ? mutt_fail(err, MUTT_UNAVAIL,
-                           "postgresql refuses every row: %s",
-                           b->rows[0].refused)
-               : MUTT_OK;
+    return blame_server ? mutt_fail(err, MUTT_UNAVAIL,
+                                    "postgresql refuses every row: %s",
+                                    b->rows[0].refused)
+                        : MUTT_OK;
+}
+
+
+/* Forgets the claim whose rows are on their way; it is made again. */
+static void
+drop_flying(alerter_t *a)
+{
+    mutt_err_t ignored;
+
+    if (a->flying != NULL && a->flying->n_rows > 0 &&
+        mutt_pg_finish(a->pg, NULL, &ignored) != MUTT_OK) {
+        mutt_pg_close(a->pg);
+    }
+
+    a->flying = NULL;
 }
 
 
@@ -725,33 +990,277 @@ repeat_load(mutt_run_t *run, alerter_t *a)
 }
 
 
+/*
+ * Waits for the first event a slice at a time, so that a turn is short, and
+ * up to BRPOPLPUSH_TIMEOUT in all before the queue is claimed from again.
+ */
 static mutt_rc_t
 idle(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
 {
+    mutt_usec_t now = mutt_time_mono();
     mutt_rc_t rc = ping_pg(run, a, err);
 
-    return rc == MUTT_OK ? mutt_queue_wait(mutt_run_queue(run), WAIT_MS, err)
-                         : rc;
+    if (a->wait_until == 0) {
+        a->wait_until = now + mutt_set_int(mutt_run_base_settings(run),
+                                           MUTT_SET_BRPOPLPUSH_TIMEOUT) *
+                                  MUTT_USEC_SEC;
+    }
+
+    if (rc == MUTT_OK) {
+        mutt_usec_t left = now < a->wait_until ? a->wait_until - now : 0;
+
+        rc = mutt_queue_wait(
+            mutt_run_queue(run),
+            left < WAIT_MS * 1000 ? (unsigned) left / 1000 : WAIT_MS, err);
+    }
+
+    if (rc != MUTT_AGAIN || mutt_time_mono() >= a->wait_until ||
+        !mutt_queue_rings(mutt_run_queue(run))) {
+        a->wait_until = 0;
+    }
+
+    return rc;
 }
 
 
-/* A gauge for people needs no look in every turn. */
+/* Gauges and levels go on also while nothing is claimed. */
 static mutt_rc_t
-look_at_dlq(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+look_at_depths(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
 {
+    uint64_t *m = mutt_run_metrics(run);
     mutt_usec_t now = mutt_time_mono();
-    int64_t depth = 0;
+    mutt_queue_depths_t depths;
 
-    if (now < a->dlq_at) {
+    if (now < a->look_at) {
         return MUTT_OK;
     }
 
-    mutt_rc_t rc = mutt_queue_dlq_depth(mutt_run_queue(run), &depth, err);
+    mutt_rc_t rc = mutt_queue_depths(mutt_run_queue(run), &depths, err);
+
+    if (rc == MUTT_OK && depths.bell > 0) {
+        /* of an alerter that has died since; it rings no more */
+        a->wait_until = 0;
+    }
 
     if (rc == MUTT_OK) {
-        a->dlq_at = now + MUTT_USEC_SEC;
-        mutt_metric_set(mutt_run_metrics(run), MUTT_M_ALERTER_DLQ_DEPTH_ALL,
-                        (double) depth);
+        a->look_at = now + LOOK_EVERY;
+        feel_pressure(run, a,
+                      depths.alerts +
+                          (a->flying == NULL ? 0 : a->flying->raised));
+        mutt_metric_set(m, MUTT_M_ALERTER_QUEUE_DEPTH_ALL,
+                        (double) depths.alerts);
+        mutt_metric_set(m, MUTT_M_ALERTER_DLQ_DEPTH_ALL, (double) depths.dlq);
+    }
+
+    return rc;
+}
+
+
+/* How many alerts there may be for an event to be claimed; -1: any. */
+static int64_t
+alerts_max(mutt_run_t *run, const alerter_t *a)
+{
+    mutt_pressure_limits_t limits = pressure_limits(run);
+
+    if (!defers(run)) {
+        return -1;
+    }
+
+    return a->pressure == MUTT_PRESSURE_SHED ? mutt_pressure_end(limits.shed)
+                                             : limits.shed;
+}
+
+
+/* Puts the next claim off, if the alert queue says so. */
+static bool
+defer(mutt_run_t *run, alerter_t *a, const mutt_claim_t *claim)
+{
+    if (a->pressure != MUTT_PRESSURE_SHED || !defers(run) || claim->n > 0) {
+        return false;
+    }
+
+    if (claim->source_depth > 0) {
+        mutt_metric_add(mutt_run_metrics(run), MUTT_M_ALERTER_SHED_DEFER, 1);
+    }
+
+    a->defer_ms = defer_ms(run);
+    a->defer_shed = pressure_limits(run).shed;
+    a->defer_until = mutt_time_mono() + mutt_run_jitter(a->defer_ms * 1000);
+
+    return true;
+}
+
+
+/* Waits for the end of a deferral, in turns; false when there is none, also
+ * since its settings have changed. */
+static bool
+deferring(mutt_run_t *run, alerter_t *a)
+{
+    mutt_usec_t left = a->defer_until - mutt_time_mono();
+
+    if (left <= 0 || !defers(run) || a->defer_ms != defer_ms(run) ||
+        a->defer_shed != pressure_limits(run).shed) {
+        a->defer_until = 0;
+        return false;
+    }
+
+    mutt_run_sleep(run, left < WAIT_MS * 1000 ? left : WAIT_MS * 1000);
+
+    return true;
+}
+
+
+static batch_t *
+create_batch(mutt_run_t *run, alerter_t *a)
+{
+    mutt_pool_t *pool =
+        a->pools[a->flying != NULL && a->flying->pool == a->pools[0]];
+
+    mutt_pool_reset(pool);
+
+    batch_t *b = mutt_pool_calloc(pool, sizeof(batch_t));
+
+    if (b != NULL) {
+        b->run = run;
+        b->a = a;
+        b->pool = pool;
+    }
+
+    return b;
+}
+
+
+/* Claims, behind what is flying, and takes notice of the depths. */
+static mutt_rc_t
+claim(batch_t *b, mutt_err_t *err)
+{
+    alerter_t *a = b->a;
+    const batch_t *ahead = a->flying;
+    mutt_queue_t *queue = mutt_run_queue(b->run);
+    uint64_t *metrics = mutt_run_metrics(b->run);
+    size_t max = (size_t) mutt_set_int(mutt_run_base_settings(b->run),
+                                       MUTT_SET_ALERTER_BATCH_MAX);
+
+    MUTT_PASS("alerter.claim");
+
+    mutt_rc_t rc = ahead == NULL
+                       ? mutt_queue_claim(queue, max, alerts_max(b->run, a),
+                                          b->pool, &b->claim, err)
+                       : mutt_queue_claim_more(queue, max, &ahead->claim,
+                                               b->pool, &b->claim, err);
+
+    if (rc != MUTT_OK && rc != MUTT_AGAIN) {
+        return rc;
+    }
+
+    b->began = mutt_time_mono();
+    /* the alerts of the claim ahead are not there yet */
+    b->alerts = b->claim.alert_depth + (ahead == NULL ? 0 : ahead->raised);
+
+    feel_pressure(b->run, a, b->alerts);
+    mutt_metric_set(metrics, MUTT_M_ALERTER_QUEUE_DEPTH_ALL,
+                    (double) b->claim.alert_depth);
+    mutt_metric_set(metrics, MUTT_M_ALERTER_PROCESSING_DEPTH_ALL,
+                    (double) (b->claim.n + (ahead ? ahead->claim.n : 0)));
+
+    return rc;
+}
+
+
+static mutt_rc_t
+judge_claim(batch_t *b, mutt_err_t *err)
+{
+    MUTT_PASS("alerter.claimed");
+
+    return allocate(b)
+               ? judge_all(b, err)
+               : mutt_fail(err, MUTT_NOMEM, "out of memory for a batch");
+}
+
+
+/* Whether the next claim should not wait for the end of this one. */
+static bool
+worth_more(mutt_run_t *run, const batch_t *b)
+{
+    return b->n_rows > 0 && b->claim.source_depth > 0 && !defers(run) &&
+           !mutt_run_stopping(run);
+}
+
+
+/* Claims and matches what comes behind what is flying; NULL: nothing. */
+static mutt_rc_t
+look_ahead(mutt_run_t *run, alerter_t *a, batch_t **next, mutt_err_t *err)
+{
+    batch_t *b = create_batch(run, a);
+    mutt_rc_t rc = b == NULL
+                       ? mutt_fail(err, MUTT_NOMEM, "out of memory for a batch")
+                       : claim(b, err);
+
+    if (rc == MUTT_AGAIN) {
+        return MUTT_OK;
+    }
+
+    if (rc == MUTT_OK) {
+        rc = judge_claim(b, err);
+        *next = b;
+    }
+
+    return rc;
+}
+
+
+/* Claims, matches and sends the rows; what is flying then tells whether there
+ * was anything. */
+static mutt_rc_t
+take_off(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+{
+    /* a deferring alerter lifts nothing from the queue */
+    if (a->wait_until != 0 &&
+        (a->pressure != MUTT_PRESSURE_SHED || !defers(run))) {
+        return idle(run, a, err);
+    }
+
+    a->wait_until = 0;
+
+    batch_t *b = create_batch(run, a);
+    mutt_rc_t rc = b == NULL
+                       ? mutt_fail(err, MUTT_NOMEM, "out of memory for a batch")
+                       : claim(b, err);
+
+    /* NOLINTNEXTLINE(clang-analyzer-*): mutt_fail() never returns MUTT_OK. */
+    if ((rc == MUTT_OK || rc == MUTT_AGAIN) && defer(run, a, &b->claim)) {
+        return MUTT_AGAIN;
+    }
+
+    if (rc == MUTT_AGAIN) {
+        return idle(run, a, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = judge_claim(b, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = send_audit(b, err);
+        a->flying = rc == MUTT_OK ? b : NULL;
+    }
+
+    return rc;
+}
+
+
+/* Lets what is flying land, with the next one taking off. */
+static mutt_rc_t
+land(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
+{
+    batch_t *b = a->flying;
+    batch_t *next = NULL;
+    mutt_rc_t rc =
+        worth_more(run, b) ? look_ahead(run, a, &next, err) : MUTT_OK;
+
+    if (rc == MUTT_OK) {
+        a->flying = NULL;
+        rc = settle(b, next, err);
     }
 
     return rc;
@@ -762,38 +1271,55 @@ static mutt_rc_t
 alerter_turn(mutt_run_t *run, mutt_err_t *err)
 {
     alerter_t *a = mutt_run_ctx(run);
-    uint64_t *metrics = mutt_run_metrics(run);
-    batch_t b = { .run = run, .a = a };
-    size_t max = (size_t) mutt_set_int(mutt_run_base_settings(run),
-                                       MUTT_SET_ALERTER_BATCH_MAX);
 
     /* a failure is logged there, and the last good rules stay */
     (void) take_load(run, a, err);
     repeat_load(run, a);
-    mutt_pool_reset(a->pool);
 
-    mutt_rc_t rc = connect_pg(run, a, err);
+    mutt_rc_t rc = look_at_depths(run, a, err);
 
     if (rc == MUTT_OK) {
-        rc = look_at_dlq(run, a, err);
+        rc = probe_pg(run, a, err);
     }
 
-    if (rc != MUTT_OK) {
-        return rc;
+    if (rc == MUTT_OK) {
+        rc = connect_pg(run, a, err);
     }
 
-    rc = mutt_queue_claim(mutt_run_queue(run), max, a->pool, &b.claim, err);
+    if (rc == MUTT_OK && a->flying == NULL && deferring(run, a)) {
+        rc = ping_pg(run, a, err);
+        return rc == MUTT_OK ? MUTT_AGAIN : rc;
+    }
+
+    if (rc == MUTT_OK && a->flying == NULL) {
+        rc = take_off(run, a, err);
+    }
+
+    if (rc == MUTT_OK && a->flying != NULL) {
+        rc = land(run, a, err);
+    }
 
     if (rc != MUTT_OK && rc != MUTT_AGAIN) {
-        return rc;
+        a->wait_until = 0;
+        drop_flying(a);
     }
 
-    mutt_metric_set(metrics, MUTT_M_ALERTER_QUEUE_DEPTH_ALL,
-                    (double) b.claim.alert_depth);
-    mutt_metric_set(metrics, MUTT_M_ALERTER_PROCESSING_DEPTH_ALL,
-                    (double) b.claim.n);
+    return rc;
+}
 
-    return rc == MUTT_AGAIN ? idle(run, a, err) : process(&b, err);
+
+static mutt_rc_t
+alerter_drain(mutt_run_t *run, mutt_err_t *err)
+{
+    alerter_t *a = mutt_run_ctx(run);
+
+    mutt_rc_t rc = a->flying == NULL ? MUTT_OK : land(run, a, err);
+
+    if (rc != MUTT_OK) {
+        drop_flying(a);
+    }
+
+    return rc;
 }
 
 
@@ -802,12 +1328,12 @@ static const mutt_worker_t alerter = {
     .kind = "alerter",
     .reader = MUTT_S_ALERTER,
     .port = MUTT_SET_METRICS_PORT_ALERTER,
-    .heartbeat = MUTT_SET_ALERTER_HEARTBEAT_INTERVAL,
-    .lease = MUTT_SET_ALERTER_JANITOR_TIMEOUT,
+    .watches = { MUTT_WATCH_ALERTERS },
     .ctx_size = sizeof(alerter_t),
     .setup = alerter_setup,
     .reload = alerter_reload,
     .turn = alerter_turn,
+    .drain = alerter_drain,
     .teardown = alerter_teardown,
 };
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/mutt_failpoint.h"
 #include "core/mutt_uuid.h"
 #include "domain/mutt_alert.h"
 #include "domain/mutt_webhook.h"
@@ -23,7 +24,7 @@
 #define KEY_MAX 8192
 
 /* between two looks at an empty or held queue */
-#define IDLE_FIRST_MS 10
+#define IDLE_FIRST_MS 2
 #define IDLE_LAST_MS 50
 #define DUE_EVERY (100 * 1000)
 
@@ -54,7 +55,8 @@ typedef struct {
     mutt_usec_t due_at;
     int idle_ms;
     mutt_usec_t held_until;
-    bool blocked; /* told of the present hold already */
+    bool blocked;     /* told of the present hold already */
+    char failure[32]; /* the last one */
 } forwarder_t;
 
 
@@ -93,6 +95,19 @@ set_key(char out[KEY_MAX], const char *key)
     if (key[0] != '\0') {
         (void) snprintf(out, KEY_MAX, "Bearer %s", key);
     }
+}
+
+
+static mutt_rc_t
+forwarder_check(const mutt_settings_t *settings, mutt_err_t *err)
+{
+    const char *url = mutt_set_text(settings, MUTT_SET_MOOG_WEBHOOK_URL);
+
+    return url[0] == '\0'
+               ? mutt_fail(err, MUTT_CONFIG,
+                           "MOOG_WEBHOOK_URL is not set: the address that "
+                           "alerts are posted to")
+               : mutt_http_check_url(url, "MOOG_WEBHOOK_URL", err);
 }
 
 
@@ -274,7 +289,7 @@ send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
         };
 
         slot->key = f->key;
-        rc = mutt_http_post(f->http, &request, &err);
+        rc = mutt_http_send(f->http, &request, &err);
     }
 
     if (rc != MUTT_OK) {
@@ -389,6 +404,17 @@ request_series(const mutt_http_done_t *done, mutt_outcome_t outcome)
 
 
 static void
+tell_latency(uint64_t *m, const mutt_delivery_t *delivery)
+{
+    if (delivery->received_at > 0) {
+        mutt_metric_observe(m, MUTT_M_DELIVERY_LATENCY_ALL,
+                            (double) (mutt_time_now() - delivery->received_at) /
+                                (double) MUTT_USEC_SEC);
+    }
+}
+
+
+static void
 on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
 {
     slot_t *slot = done->data;
@@ -396,6 +422,7 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
     uint64_t *m = mutt_run_metrics(run);
     char reason[32] = "connect";
 
+    MUTT_PASS("forwarder.answered");
     mutt_metric_add(m, request_series(done, outcome), 1);
     mutt_metric_observe(m, MUTT_M_MOOG_LATENCY_ALL, done->seconds);
 
@@ -409,6 +436,7 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
     case MUTT_OUTCOME_DELIVERED:
         decide(slot, MUTT_SENT_OK, MUTT_SIGN_GOOD);
         mutt_metric_add(m, MUTT_M_MOOG_ALERTS_OK, 1);
+        tell_latency(m, &slot->delivery);
         break;
 
     case MUTT_OUTCOME_KEY:
@@ -416,11 +444,13 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
             decide(slot, MUTT_SENT_BACK, MUTT_SIGN_NONE);
             break;
         }
+        (void) snprintf(f->failure, sizeof(f->failure), "%s", reason);
         decide_retry(run, slot, reason);
         break;
 
     case MUTT_OUTCOME_CONFIG:
     case MUTT_OUTCOME_RETRY:
+        (void) snprintf(f->failure, sizeof(f->failure), "%s", reason);
         decide_retry(run, slot, reason);
         break;
 
@@ -436,7 +466,8 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
 
 
 static void
-tell_breaker(mutt_run_t *run, mutt_breaker_t from, mutt_breaker_t to)
+tell_breaker(mutt_run_t *run, const forwarder_t *f, mutt_breaker_state_t from,
+             mutt_breaker_state_t to)
 {
     static const char *const names[] = { "closed", "half open", "open" };
     uint64_t *m = mutt_run_metrics(run);
@@ -466,8 +497,12 @@ tell_breaker(mutt_run_t *run, mutt_breaker_t from, mutt_breaker_t to)
                         1);
     }
 
-    mutt_log(mutt_run_log(run), MUTT_LOG_WARNING, "breaker", "%s -> %s",
-             names[from], names[to]);
+    mutt_log(mutt_run_log(run), MUTT_LOG_WARNING, "breaker", "%s -> %s%s%s",
+             names[from], names[to],
+             to == MUTT_BREAKER_OPEN && f->failure[0] != '\0'
+                 ? ", last failure: "
+                 : "",
+             to == MUTT_BREAKER_OPEN ? f->failure : "");
 }
 
 
@@ -503,7 +538,7 @@ settle(mutt_run_t *run, forwarder_t *f, mutt_err_t *err)
         free_slot(f, slots[i]);
     }
 
-    tell_breaker(run, settled.from, settled.to);
+    tell_breaker(run, f, settled.from, settled.to);
 
     return MUTT_OK;
 }
@@ -601,7 +636,7 @@ admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, size_t *taken,
         return rc;
     }
 
-    tell_breaker(run, admission.breaker_before, admission.breaker);
+    tell_breaker(run, f, admission.breaker_before, admission.breaker);
     tell_held(run, f, &admission);
 
     if (admission.wait_ms > 0) {
@@ -609,6 +644,10 @@ admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, size_t *taken,
             admission.wait_ms < IDLE_LAST_MS ? admission.wait_ms : IDLE_LAST_MS;
 
         f->held_until = now + wait * 1000;
+    }
+
+    if (admission.n > 0) {
+        MUTT_PASS("forwarder.admitted");
     }
 
     for (size_t i = 0; i < admission.n; i++) {
@@ -742,9 +781,9 @@ static const mutt_worker_t forwarder = {
     .kind = "moog",
     .reader = MUTT_S_FORWARDER,
     .port = MUTT_SET_METRICS_PORT_MOOG,
-    .heartbeat = MUTT_SET_MOOG_HEARTBEAT_INTERVAL,
-    .lease = MUTT_SET_MOOG_JANITOR_TIMEOUT,
+    .watches = { MUTT_WATCH_FORWARDERS },
     .ctx_size = sizeof(forwarder_t),
+    .check = forwarder_check,
     .setup = forwarder_setup,
     .registered = forwarder_registered,
     .turn = forwarder_turn,

@@ -38,6 +38,9 @@ static const double latency_ms[] = { 1,   5,   10,   25,   50,  100,
                                      250, 500, 1000, 2500, 5000 };
 static const double reload[] = { .005, .01, .025, .05, .1, .25,
                                  .5,   1,   2.5,  5,   10 };
+static const double delivery[] = { .05, .1, .25, .5,  1,    2.5,  5,
+                                   10,  30, 60,  300, 1800, 3600, 86400 };
+static const double api[] = { .01, .05, .1, .25, .5, 1, 2.5 };
 static const double webhook[] = { .1, .25, .5, 1, 2.5, 5, 10, 30 };
 
 #define LIST(values)                                                           \
@@ -49,6 +52,8 @@ static const buckets_t buckets_NONE = { NULL, 0 };
 static const buckets_t buckets_LATENCY = LIST(latency);
 static const buckets_t buckets_LATENCY_MS = LIST(latency_ms);
 static const buckets_t buckets_RELOAD = LIST(reload);
+static const buckets_t buckets_DELIVERY = LIST(delivery);
+static const buckets_t buckets_API = LIST(api);
 static const buckets_t buckets_WEBHOOK = LIST(webhook);
 
 enum {

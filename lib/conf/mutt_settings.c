@@ -12,6 +12,9 @@
 #define NAME_MAX_LEN 64
 #define SECRET_FILE_MAX 8192
 
+/* a beat may be late or lost once before the worker counts as dead */
+#define BEATS_PER_LEASE 2
+
 typedef struct {
     union {
         int64_t integer;
@@ -284,6 +287,93 @@ load_one(mutt_setting_t id, const char *(*get)(const char *), value_t *value,
 }
 
 
+static mutt_rc_t
+check_leases(const mutt_settings_t *s, mutt_err_t *err)
+{
+    static const struct {
+        mutt_setting_t beat;
+        mutt_setting_t lease;
+    } rows[] = {
+        { MUTT_SET_ALERTER_HEARTBEAT_INTERVAL,
+          MUTT_SET_ALERTER_JANITOR_TIMEOUT },
+        { MUTT_SET_MOOG_HEARTBEAT_INTERVAL, MUTT_SET_MOOG_JANITOR_TIMEOUT },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t beat = mutt_set_int(s, rows[i].beat);
+        int64_t lease = mutt_set_int(s, rows[i].lease);
+        char beat_name[NAME_MAX_LEN];
+        char lease_name[NAME_MAX_LEN];
+
+        if (lease >= BEATS_PER_LEASE * beat) {
+            continue;
+        }
+
+        upper(mutt_setting_rows[rows[i].beat].name, "", beat_name);
+        upper(mutt_setting_rows[rows[i].lease].name, "", lease_name);
+
+        return mutt_fail(err, MUTT_CONFIG,
+                         "%s is %lld s, which must be at least %d times %s, "
+                         "%lld s, or living workers would be robbed",
+                         lease_name, (long long) lease, BEATS_PER_LEASE,
+                         beat_name, (long long) beat);
+    }
+
+    return MUTT_OK;
+}
+
+
+/* A letter that is pushed to one and taken from another would go in circles. */
+static mutt_rc_t
+check_queues(const mutt_settings_t *s, mutt_err_t *err)
+{
+    static const mutt_setting_t queues[] = {
+        MUTT_SET_INGEST_QUEUE_NAME, MUTT_SET_ALERT_QUEUE_NAME,
+        MUTT_SET_ALERTER_DLQ_NAME,  MUTT_SET_MOOG_DLQ_NAME,
+        MUTT_SET_DEAD_LETTER_QUEUE,
+    };
+    const size_t n = sizeof(queues) / sizeof(queues[0]);
+    char names[2][NAME_MAX_LEN];
+
+    for (size_t i = 0; i < n * n; i++) {
+        mutt_setting_t a = queues[i / n];
+        mutt_setting_t b = queues[i % n];
+
+        if (a >= b || strcmp(mutt_set_text(s, a), mutt_set_text(s, b)) != 0) {
+            continue;
+        }
+
+        upper(mutt_setting_rows[a].name, "", names[0]);
+        upper(mutt_setting_rows[b].name, "", names[1]);
+
+        return mutt_fail(err, MUTT_CONFIG, "%s and %s are the same list, %.64s",
+                         names[0], names[1], mutt_set_text(s, a));
+    }
+
+    return MUTT_OK;
+}
+
+
+/* Values that are good alone but not together. */
+static mutt_rc_t
+check_combinations(const mutt_settings_t *s, mutt_err_t *err)
+{
+    int64_t warn = mutt_set_int(s, MUTT_SET_ALERTER_QUEUE_WARN_THRESHOLD);
+    int64_t shed = mutt_set_int(s, MUTT_SET_ALERTER_QUEUE_SHED_THRESHOLD);
+
+    if (shed < warn) {
+        return mutt_fail(err, MUTT_CONFIG,
+                         "ALERTER_QUEUE_SHED_THRESHOLD is %lld, which must be "
+                         "at least ALERTER_QUEUE_WARN_THRESHOLD, %lld",
+                         (long long) shed, (long long) warn);
+    }
+
+    mutt_rc_t rc = check_queues(s, err);
+
+    return rc == MUTT_OK ? check_leases(s, err) : rc;
+}
+
+
 mutt_rc_t
 mutt_settings_load(const char *(*get)(const char *name),
                    mutt_settings_t **settings, mutt_err_t *err)
@@ -301,6 +391,13 @@ mutt_settings_load(const char *(*get)(const char *name),
             mutt_settings_destroy(s);
             return rc;
         }
+    }
+
+    mutt_rc_t rc = check_combinations(s, err);
+
+    if (rc != MUTT_OK) {
+        mutt_settings_destroy(s);
+        return rc;
     }
 
     *settings = s;
@@ -345,7 +442,8 @@ mutt_settings_apply(const mutt_settings_t *base, const mutt_str_t *values,
 
         if (given != NULL && given->data != NULL) {
             char text[NAME_MAX_LEN * 4];
-            bool fits = given->len < sizeof(text);
+            bool fits = given->len < sizeof(text) &&
+                        memchr(given->data, '\0', given->len) == NULL;
 
             (void) snprintf(text, sizeof(text), "%.*s", MUTT_STR_ARG(*given));
 
@@ -441,6 +539,92 @@ mutt_settings_check(mutt_setting_t id, mutt_str_t text, mutt_err_t *err)
 
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a row's type is fixed. */
     return rc;
+}
+
+
+static void
+print_value(mutt_type_t type, const value_t *value, char out[MUTT_SETTING_TEXT])
+{
+    switch (type) {
+    case MUTT_TYPE_INT:
+        (void) snprintf(out, MUTT_SETTING_TEXT, "%lld",
+                        (long long) value->integer);
+        return;
+    case MUTT_TYPE_FLOAT:
+        (void) snprintf(out, MUTT_SETTING_TEXT, "%.10g", value->real);
+        return;
+    case MUTT_TYPE_BOOL:
+        (void) snprintf(out, MUTT_SETTING_TEXT, "%s",
+                        value->boolean ? "true" : "false");
+        return;
+    case MUTT_TYPE_ENUM:
+    case MUTT_TYPE_TEXT:
+    case MUTT_TYPE_SECRET:
+        (void) snprintf(out, MUTT_SETTING_TEXT, "%s",
+                        value->text == NULL ? "" : value->text);
+        return;
+    }
+
+    abort();
+}
+
+
+void
+mutt_settings_print(const mutt_settings_t *s, mutt_setting_t id,
+                    char out[MUTT_SETTING_TEXT])
+{
+    print_value(mutt_setting_rows[id].type, &s->values[id], out);
+}
+
+
+mutt_rc_t
+mutt_settings_normal(mutt_setting_t id, mutt_str_t text,
+                     char out[MUTT_SETTING_TEXT], mutt_err_t *err)
+{
+    char copy[MUTT_SETTING_TEXT];
+
+    if (text.len >= sizeof(copy) || memchr(text.data, '\0', text.len) != NULL) {
+        return refuse(&mutt_setting_rows[id], "short text", err);
+    }
+
+    (void) snprintf(copy, sizeof(copy), "%.*s", MUTT_STR_ARG(text));
+
+    value_t value = { .text = NULL };
+    mutt_rc_t rc = parse(id, copy, &value, err);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    print_value(mutt_setting_rows[id].type, &value, out);
+
+    if (owns_text(mutt_setting_rows[id].type)) {
+        free(value.text);
+    }
+
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a row's type is fixed. */
+    return MUTT_OK;
+}
+
+
+mutt_rc_t
+mutt_settings_fit(const mutt_settings_t *s, mutt_err_t *err)
+{
+    if (mutt_set_int(s, MUTT_SET_ALERTER_QUEUE_SHED_THRESHOLD) <
+        mutt_set_int(s, MUTT_SET_ALERTER_QUEUE_WARN_THRESHOLD)) {
+        return mutt_fail(err, MUTT_INVALID,
+                         "alerter_queue_shed_threshold must not be less than "
+                         "alerter_queue_warn_threshold");
+    }
+
+    if (mutt_set_float(s, MUTT_SET_SLO_BURN_RATE_CRITICAL) <=
+        mutt_set_float(s, MUTT_SET_SLO_BURN_RATE_WARNING)) {
+        return mutt_fail(err, MUTT_INVALID,
+                         "slo_burn_rate_critical must be greater than "
+                         "slo_burn_rate_warning");
+    }
+
+    return MUTT_OK;
 }
 
 

@@ -61,8 +61,9 @@ typedef struct mutt_settings_s mutt_settings_t;
 
 /*
  * The values of defaults and environment.  get(name) reads the environment
- * (getenv in programs).  MUTT_CONFIG when a value is bad, with one line that
- * names the variable, the value (not a secret's) and what would be accepted.
+ * (getenv in programs).  MUTT_CONFIG when a value is bad, or two are not good
+ * together, with one line that names the variable, the value (not a secret's)
+ * and what would be accepted.
  */
 MUTT_CHECKED mutt_rc_t mutt_settings_load(const char *(*get)(const char *name),
                                           mutt_settings_t **settings,
@@ -85,6 +86,25 @@ const mutt_setting_t *mutt_settings_live(size_t *n);
 /* Checks text against a row's type and range; MUTT_INVALID says what fits. */
 MUTT_CHECKED mutt_rc_t mutt_settings_check(mutt_setting_t id, mutt_str_t text,
                                            mutt_err_t *err);
+
+/* Longest text of a live value, with its NUL. */
+#define MUTT_SETTING_TEXT 64
+
+/* The value of a live row as text, as it would be stored. */
+void mutt_settings_print(const mutt_settings_t *s, mutt_setting_t id,
+                         char out[MUTT_SETTING_TEXT]);
+
+/*
+ * As mutt_settings_check(), and writes how the text would be stored: "YES" is
+ * "true", "+5" is "5".  For live rows.
+ */
+MUTT_CHECKED mutt_rc_t mutt_settings_normal(mutt_setting_t id, mutt_str_t text,
+                                            char out[MUTT_SETTING_TEXT],
+                                            mutt_err_t *err);
+
+/* Live values that are good alone but not together: MUTT_INVALID says which. */
+MUTT_CHECKED mutt_rc_t mutt_settings_fit(const mutt_settings_t *s,
+                                         mutt_err_t *err);
 
 /* Values; asking with the wrong type is a bug and aborts. */
 int64_t mutt_set_int(const mutt_settings_t *s, mutt_setting_t id);

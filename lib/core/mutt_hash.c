@@ -1,16 +1,23 @@
+/* The plain functions need no memory, which libcrypto's general ones need and
+ * do not always check for, and are faster for what is short. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "mutt_hash.h"
 
 #include <stdio.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 
 bool
 mutt_sha256(mutt_str_t data, unsigned char out[MUTT_SHA256_LEN])
 {
-    return EVP_Digest(data.data, data.len, out, NULL, EVP_sha256(), NULL) == 1;
+    SHA256_CTX ctx;
+
+    return SHA256_Init(&ctx) == 1 &&
+           SHA256_Update(&ctx, data.data, data.len) == 1 &&
+           SHA256_Final(out, &ctx) == 1;
 }
 
 
@@ -18,8 +25,10 @@ bool
 mutt_sha1_hex(mutt_str_t data, char out[41])
 {
     unsigned char digest[SHA_DIGEST_LENGTH];
+    SHA_CTX ctx;
 
-    if (EVP_Digest(data.data, data.len, digest, NULL, EVP_sha1(), NULL) != 1) {
+    if (SHA1_Init(&ctx) != 1 || SHA1_Update(&ctx, data.data, data.len) != 1 ||
+        SHA1_Final(digest, &ctx) != 1) {
         return false;
     }
 

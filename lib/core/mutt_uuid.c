@@ -1,6 +1,7 @@
 #include "mutt_uuid.h"
 
-#include <openssl/rand.h>
+#include <errno.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define RANDOM_BUFFER 4096
@@ -94,6 +95,28 @@ mutt_uuid_parse(mutt_str_t text, mutt_uuid_t *id)
 }
 
 
+/* The kernel's own: it needs no memory, which libcrypto's generator needs
+ * and does not check for. */
+static bool
+fill(unsigned char *out, size_t n)
+{
+    while (n > 0) {
+        ssize_t got = getrandom(out, n, 0);
+
+        if (got < 0 && errno != EINTR) {
+            return false;
+        }
+
+        if (got > 0) {
+            out += got;
+            n -= (size_t) got;
+        }
+    }
+
+    return true;
+}
+
+
 bool
 mutt_random(void *out, size_t n)
 {
@@ -102,12 +125,12 @@ mutt_random(void *out, size_t n)
     static pid_t owner;
 
     if (n > sizeof(buffer)) {
-        return RAND_bytes(out, (int) n) == 1;
+        return fill(out, n);
     }
 
     /* a child must not repeat its parent's bytes */
     if (n > left || owner != getpid()) {
-        if (RAND_bytes(buffer, sizeof(buffer)) != 1) {
+        if (!fill(buffer, sizeof(buffer))) {
             return false;
         }
 

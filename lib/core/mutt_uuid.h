@@ -25,7 +25,7 @@ void mutt_uuid_format(const mutt_uuid_t *id, char out[MUTT_UUID_LEN + 1]);
 bool mutt_uuid_parse(mutt_str_t text, mutt_uuid_t *id);
 
 /*
- * n random bytes from OpenSSL's generator, served from a buffer of the
+ * n random bytes from the kernel's generator, served from a buffer of the
  * process so that an event costs no call of its own; safe after fork.  False
  * when the generator fails.  Not thread-safe.
  */

@@ -6,6 +6,9 @@
 
 #define SAMPLE_MAX 200
 
+/* Redis takes no more than 512 MiB in one piece */
+#define RAW_MAX (400u << 20)
+
 static const struct {
     const char *name;
     int number;
@@ -114,6 +117,22 @@ mutt_alert_write_meta(mutt_buf_t *head, mutt_buf_t *tail,
 }
 
 
+/* Whether raw, escaped as JSON, is still something that Redis takes. */
+static bool
+escapes_small(mutt_str_t raw)
+{
+    size_t size = raw.len;
+
+    for (size_t i = 0; i < raw.len; i++) {
+        unsigned char c = (unsigned char) raw.data[i];
+
+        size += c < 0x20 || c == 0x7f ? 5 : c == '"' || c == '\\';
+    }
+
+    return size <= RAW_MAX;
+}
+
+
 void
 mutt_alert_write_malformed(mutt_buf_t *out, mutt_str_t raw,
                            const char *failed_at, const char *reason)
@@ -121,7 +140,7 @@ mutt_alert_write_malformed(mutt_buf_t *out, mutt_str_t raw,
     mutt_buf_addf(out, "{\"_failed_at\":\"%s\",\"_failed_reason\":", failed_at);
     mutt_buf_add_json(out, mutt_str(reason));
 
-    if (mutt_utf8_valid(raw)) {
+    if (mutt_utf8_valid(raw) && escapes_small(raw)) {
         add_member(out, "raw", raw);
 
     } else {
@@ -145,7 +164,7 @@ mutt_alert_write_malformed(mutt_buf_t *out, mutt_str_t raw,
 
 
 /* Moves *text past name and a value of the characters given; false when
- * it begins otherwise. */
+ * it begins otherwise, or when there is more to the value. */
 static bool
 past_member(mutt_str_t *text, const char *name, const char *characters)
 {
@@ -161,6 +180,13 @@ past_member(mutt_str_t *text, const char *name, const char *characters)
         n++;
     }
 
+    /* a value with other characters in it was not written here */
+    if (characters[0] != '\0' &&
+        (n == len || n == text->len ||
+         (text->data[n] != ',' && text->data[n] != '}'))) {
+        return false;
+    }
+
     text->data += n;
     text->len -= n;
 
@@ -168,25 +194,61 @@ past_member(mutt_str_t *text, const char *name, const char *characters)
 }
 
 
-void
-mutt_alert_write_failed(mutt_buf_t *out, mutt_str_t element, int64_t attempts,
-                        const char *failed_at, const char *reason)
+/*
+ * Ends a head that was written anew with what follows element's own; with
+ * fewer replays than element says unless those are -1.
+ */
+static void
+add_tail(mutt_buf_t *out, mutt_str_t element, int64_t replays)
 {
     static const char word[] = "\"abcdefghijklmnopqrstuvwxyz"
-                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:.-";
-
-    mutt_buf_addf(out, "{\"_attempts\":%lld,\"_failed_at\":\"%s\"",
-                  (long long) attempts, failed_at);
-    add_member(out, "_failed_reason", mutt_str(reason));
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:.>-";
 
     /* an earlier failure goes */
     if (past_member(&element, "{\"_attempts\":", "0123456789")) {
         (void) past_member(&element, ",\"_failed_at\":", word);
         (void) past_member(&element, ",\"_failed_reason\":", word);
+        (void) past_member(&element, ",\"shedding_reason\":", word);
     } else {
         (void) past_member(&element, "{", "");
         MUTT_BUF_LIT(out, ",");
     }
 
+    if (replays >= 0 && past_member(&element, ",\"_replays\":", "0123456789")) {
+        mutt_buf_addf(out, ",\"_replays\":%lld", (long long) replays);
+    }
+
     mutt_buf_add_str(out, element);
+}
+
+
+static void
+add_head(mutt_buf_t *out, int64_t attempts, const char *failed_at,
+         const char *reason)
+{
+    mutt_buf_addf(out, "{\"_attempts\":%lld,\"_failed_at\":\"%s\"",
+                  (long long) attempts, failed_at);
+    add_member(out, "_failed_reason", mutt_str(reason));
+}
+
+
+void
+mutt_alert_write_failed(mutt_buf_t *out, mutt_str_t element, int64_t attempts,
+                        const char *failed_at, const char *reason)
+{
+    add_head(out, attempts, failed_at, reason);
+    add_tail(out, element, -1);
+}
+
+
+void
+mutt_alert_write_shed(mutt_buf_t *out, mutt_str_t element,
+                      const mutt_event_t *event, const char *failed_at,
+                      int64_t depth, int64_t threshold)
+{
+    add_head(out, event->attempts, failed_at, "shed");
+    mutt_buf_addf(out,
+                  ",\"shedding_reason\":\"queue_depth_exceeded:%lld>%lld\"",
+                  (long long) depth, (long long) threshold);
+    add_tail(out, element, event->replays > 0 ? event->replays - 1 : 0);
 }

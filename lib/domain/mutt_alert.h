@@ -39,7 +39,8 @@ int mutt_alert_severity_number(mutt_str_t name);
 
 /*
  * Appends raw as a dead letter that holds no event: {"_failed_at",
- * "_failed_reason", "raw"}; bytes that are not UTF-8 go to "raw_base64".
+ * "_failed_reason", "raw"}; bytes that are not UTF-8, or whose escapes would be
+ * more than Redis takes, go to "raw_base64".
  */
 void mutt_alert_write_malformed(mutt_buf_t *out, mutt_str_t raw,
                                 const char *failed_at, const char *reason);
@@ -51,5 +52,15 @@ void mutt_alert_write_malformed(mutt_buf_t *out, mutt_str_t raw,
 void mutt_alert_write_failed(mutt_buf_t *out, mutt_str_t element,
                              int64_t attempts, const char *failed_at,
                              const char *reason);
+
+/*
+ * Appends element, which event was read from and which is shed, with its
+ * attempts as they were and the depth and the threshold of the alert queue
+ * in shedding_reason.  The replay that brought it, if one did, is taken back:
+ * it came to nothing for want of room, which is not the event's failure.
+ */
+void mutt_alert_write_shed(mutt_buf_t *out, mutt_str_t element,
+                           const mutt_event_t *event, const char *failed_at,
+                           int64_t depth, int64_t threshold);
 
 #endif

@@ -191,6 +191,28 @@ copy_parts(const parts_t *parts, mutt_pool_t *pool, mutt_event_t *event)
 }
 
 
+/* Whether the queue scripts can count attempts: a whole number in front. */
+static bool
+counts_attempts(mutt_str_t element)
+{
+    static const char head[] = "{\"_attempts\":";
+    size_t first = sizeof(head) - 1;
+    size_t n = first;
+
+    if (element.len < first || memcmp(element.data, head, first) != 0) {
+        return false;
+    }
+
+    while (n < element.len && element.data[n] >= '0' &&
+           element.data[n] <= '9') {
+        n++;
+    }
+
+    return n > first && n < element.len &&
+           (element.data[n] == ',' || element.data[n] == '}');
+}
+
+
 mutt_rc_t
 mutt_event_read(mutt_json_reader_t *reader, mutt_str_t element,
                 mutt_pool_t *pool, mutt_event_t *event, mutt_err_t *err)
@@ -211,13 +233,7 @@ mutt_event_read(mutt_json_reader_t *reader, mutt_str_t element,
                          offset);
     }
 
-    /* the queue scripts count attempts there */
-    static const char head[] = "{\"_attempts\":";
-
-    if (element.len <= sizeof(head) ||
-        memcmp(element.data, head, sizeof(head) - 1) != 0 ||
-        element.data[sizeof(head) - 1] < '0' ||
-        element.data[sizeof(head) - 1] > '9') {
+    if (!counts_attempts(element)) {
         return mutt_fail(err, MUTT_INVALID, "no _attempts in front");
     }
 

@@ -1,7 +1,9 @@
 /*
- * Hyperscan finds which of thousands of patterns occur in one pass.  Of what
- * it can't read it often reads a superset, so that PCRE2 only has to confirm
- * the few candidates; the rest PCRE2 tries one by one.
+ * Plain ASCII text is Hyperscan's literals, which cost next to nothing to
+ * compile; the few other letters whose case is ASCII are made good in the
+ * message.  For the rest, Hyperscan finds which of thousands of patterns occur
+ * in one pass.  Of what it can't read it often reads a superset, so that PCRE2
+ * only has to confirm the few candidates; the rest PCRE2 tries one by one.
  *
  * Rules with the same pattern are one entry, whose ranks say which of them
  * an event of some severity belongs to.  So the cost of an event grows with
@@ -17,13 +19,22 @@
 
 #include <hs.h>
 
+#include "core/mutt_buf.h"
 #include "mutt_match_literal.h"
 #include "mutt_regex.h"
+
+/* the letters besides a to z whose lower case is one of them: long s and the
+ * Kelvin sign */
+#define LONG_S "\xc5\xbf"
+#define KELVIN "\xe2\x84\xaa"
+
+#define FOLDED_MAX (1u << 30)
 
 /* a pattern that goes on hitting limits is not tried again for a while */
 #define STRIKES_MAX 10
 
 typedef enum {
+    ENGINE_PLAIN,   /* a literal */
     ENGINE_FAST,    /* Hyperscan decides */
     ENGINE_CONFIRM, /* Hyperscan finds candidates, PCRE2 decides */
     ENGINE_SLOW     /* PCRE2 decides */
@@ -35,7 +46,7 @@ typedef struct {
     int32_t rule_id;       /* of that rank */
     engine_t engine;
     unsigned strikes;
-    mutt_regex_t *regex; /* but for ENGINE_FAST */
+    mutt_regex_t *regex; /* where PCRE2 decides, else NULL */
 } entry_t;
 
 /* A candidate of one scan. */
@@ -45,8 +56,10 @@ typedef struct {
 } candidate_t;
 
 struct mutt_text_matcher_s {
+    hs_database_t *plain; /* of literals; NULL: there are none */
     hs_database_t *database;
-    hs_scratch_t *scratch;
+    hs_scratch_t *scratch; /* for both */
+    mutt_buf_t folded;     /* a message, when it is not scanned as it is */
     mutt_regex_scratch_t *regex_scratch;
     entry_t *entries; /* Hyperscan's ids are indices */
     size_t n;
@@ -68,6 +81,7 @@ typedef struct {
     const char **texts;
     unsigned *flags;
     unsigned *ids;
+    size_t *lens;
     size_t n;
 } expressions_t;
 
@@ -94,6 +108,20 @@ hyperscan_reads(const char *text, engine_t engine)
     (void) hs_free_compile_error(error);
 
     return reads;
+}
+
+
+/* Whether text is ASCII, the characters that a literal may have. */
+static bool
+is_plain(mutt_str_t text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] <= 0) {
+            return false;
+        }
+    }
+
+    return text.len > 0;
 }
 
 
@@ -157,7 +185,8 @@ add_entry(build_t *b, mutt_text_pattern_t *patterns, size_t n)
 {
     mutt_text_matcher_t *m = b->m;
     entry_t *entry = &m->entries[m->n];
-    char *text = patterns->regex
+    bool plain = !patterns->regex && is_plain(patterns->text);
+    char *text = patterns->regex || plain
                      ? strndup(patterns->text.data, patterns->text.len)
                      : mutt_match_literal(patterns->text);
     mutt_err_t why;
@@ -184,7 +213,9 @@ add_entry(build_t *b, mutt_text_pattern_t *patterns, size_t n)
         return true;
     }
 
-    entry->engine = patterns->regex ? engine_of(text) : ENGINE_FAST;
+    entry->engine = patterns->regex ? engine_of(text)
+                    : plain         ? ENGINE_PLAIN
+                                    : ENGINE_FAST;
 
     if (entry->engine == ENGINE_FAST) {
         mutt_regex_destroy(entry->regex);
@@ -267,19 +298,64 @@ demote_all(build_t *b, mutt_err_t *err)
 
 
 static void
-collect(const build_t *b, expressions_t *x)
+collect(const build_t *b, bool plain, expressions_t *x)
 {
     x->n = 0;
 
     for (size_t i = 0; i < b->m->n; i++) {
         engine_t engine = b->m->entries[i].engine;
 
-        if (engine != ENGINE_SLOW) {
+        if (engine != ENGINE_SLOW && (engine == ENGINE_PLAIN) == plain) {
             x->texts[x->n] = b->texts[i];
+            x->lens[x->n] = strlen(b->texts[i]);
             x->flags[x->n] = flags_of(engine);
             x->ids[x->n++] = (unsigned) i;
         }
     }
+}
+
+
+/* Makes a literal a pattern like any other. */
+static mutt_rc_t
+unplain(build_t *b, size_t i, mutt_err_t *err)
+{
+    char *text = mutt_match_literal(mutt_str(b->texts[i]));
+
+    if (text == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for a pattern");
+    }
+
+    free(b->texts[i]);
+    b->texts[i] = text;
+    b->m->entries[i].engine = ENGINE_FAST;
+
+    return MUTT_OK;
+}
+
+
+/* Should Hyperscan not take the literals together, they are patterns. */
+static mutt_rc_t
+compile_plain(build_t *b, expressions_t *x, mutt_err_t *err)
+{
+    hs_compile_error_t *error = NULL;
+
+    collect(b, true, x);
+
+    if (x->n == 0 || hs_compile_lit_multi(x->texts, x->flags, x->ids, x->lens,
+                                          (unsigned) x->n, HS_MODE_BLOCK, NULL,
+                                          &b->m->plain, &error) == HS_SUCCESS) {
+        return MUTT_OK;
+    }
+
+    (void) hs_free_compile_error(error);
+
+    mutt_rc_t rc = MUTT_OK;
+
+    for (size_t i = 0; i < x->n && rc == MUTT_OK; i++) {
+        rc = unplain(b, x->ids[i], err);
+    }
+
+    return rc;
 }
 
 
@@ -293,7 +369,7 @@ compile(build_t *b, expressions_t *x, mutt_err_t *err)
     for (;;) {
         hs_compile_error_t *error = NULL;
 
-        collect(b, x);
+        collect(b, false, x);
 
         if (x->n == 0 ||
             hs_compile_multi(x->texts, x->flags, x->ids, (unsigned) x->n,
@@ -315,6 +391,14 @@ compile(build_t *b, expressions_t *x, mutt_err_t *err)
 }
 
 
+static bool
+alloc_scratch(mutt_text_matcher_t *m, const hs_database_t *database)
+{
+    return database == NULL ||
+           hs_alloc_scratch(database, &m->scratch) == HS_SUCCESS;
+}
+
+
 static mutt_rc_t
 build_database(build_t *b, mutt_err_t *err)
 {
@@ -323,17 +407,24 @@ build_database(build_t *b, mutt_err_t *err)
         .texts = calloc(n, sizeof(char *)),
         .flags = calloc(n, sizeof(unsigned)),
         .ids = calloc(n, sizeof(unsigned)),
+        .lens = calloc(n, sizeof(size_t)),
     };
-    mutt_rc_t rc = x.texts == NULL || x.flags == NULL || x.ids == NULL
-                       ? mutt_fail(err, MUTT_NOMEM, "out of memory for rules")
-                       : compile(b, &x, err);
+    mutt_rc_t rc =
+        x.texts == NULL || x.flags == NULL || x.ids == NULL || x.lens == NULL
+            ? mutt_fail(err, MUTT_NOMEM, "out of memory for rules")
+            : compile_plain(b, &x, err);
+
+    if (rc == MUTT_OK) {
+        rc = compile(b, &x, err);
+    }
 
     free(x.texts);
     free(x.flags);
     free(x.ids);
+    free(x.lens);
 
-    if (rc == MUTT_OK && b->m->database != NULL &&
-        hs_alloc_scratch(b->m->database, &b->m->scratch) != HS_SUCCESS) {
+    if (rc == MUTT_OK && !(alloc_scratch(b->m, b->m->plain) &&
+                           alloc_scratch(b->m, b->m->database))) {
         rc = mutt_fail(err, MUTT_NOMEM, "out of memory for a scan");
     }
 
@@ -374,6 +465,7 @@ build(build_t *b, mutt_text_pattern_t *patterns, size_t n, mutt_err_t *err)
     m->slow = calloc(n + 1, sizeof(uint32_t));
     m->candidates = calloc(n + 1, sizeof(candidate_t));
     m->regex_scratch = mutt_regex_scratch_create();
+    mutt_buf_init(&m->folded, FOLDED_MAX);
     b->texts = calloc(n + 1, sizeof(char *));
 
     if (m->entries == NULL || m->slow == NULL || m->candidates == NULL ||
@@ -441,6 +533,8 @@ mutt_text_matcher_destroy(mutt_text_matcher_t *matcher)
     }
 
     (void) hs_free_scratch(matcher->scratch);
+    (void) hs_free_database(matcher->plain);
+    mutt_buf_done(&matcher->folded);
     (void) hs_free_database(matcher->database);
     mutt_regex_scratch_destroy(matcher->regex_scratch);
     free(matcher->entries);
@@ -494,7 +588,7 @@ on_match(unsigned id, unsigned long long from, unsigned long long to,
         return 0;
     }
 
-    if (entry->engine == ENGINE_FAST) {
+    if (entry->regex == NULL) {
         scan->best = rank;
     } else {
         scan->m->candidates[scan->n_candidates++] =
@@ -576,6 +670,56 @@ try_slow(scan_t *scan, mutt_str_t text)
 }
 
 
+static bool
+opens_with(mutt_str_t text, mutt_str_t head)
+{
+    return text.len >= head.len && memcmp(text.data, head.data, head.len) == 0;
+}
+
+
+/*
+ * The message with ASCII in place of the letters that a literal has to find
+ * too; itself when it has none.  Without memory they are not found.
+ */
+static mutt_str_t
+fold(mutt_text_matcher_t *m, mutt_str_t text)
+{
+    if (memchr(text.data, LONG_S[0], text.len) == NULL &&
+        memchr(text.data, KELVIN[0], text.len) == NULL) {
+        return text;
+    }
+
+    mutt_buf_reset(&m->folded);
+
+    for (size_t i = 0; i < text.len;) {
+        mutt_str_t rest = { text.data + i, text.len - i };
+
+        if (opens_with(rest, MUTT_STR(LONG_S))) {
+            MUTT_BUF_LIT(&m->folded, "s");
+            i += strlen(LONG_S);
+        } else if (opens_with(rest, MUTT_STR(KELVIN))) {
+            MUTT_BUF_LIT(&m->folded, "k");
+            i += strlen(KELVIN);
+        } else {
+            mutt_buf_add(&m->folded, rest.data, 1);
+            i++;
+        }
+    }
+
+    return mutt_buf_ok(&m->folded) ? mutt_buf_str(&m->folded) : text;
+}
+
+
+static void
+scan_with(scan_t *scan, const hs_database_t *database, mutt_str_t text)
+{
+    if (database != NULL) {
+        (void) hs_scan(database, text.data, (unsigned) text.len, 0,
+                       scan->m->scratch, on_match, scan);
+    }
+}
+
+
 uint32_t
 mutt_text_matcher_match(mutt_text_matcher_t *matcher,
                         const mutt_match_input_t *input, bool trap,
@@ -591,11 +735,11 @@ mutt_text_matcher_match(mutt_text_matcher_t *matcher,
         .data = data,
     };
 
-    if (matcher->database != NULL) {
-        (void) hs_scan(matcher->database, text.data, (unsigned) text.len, 0,
-                       matcher->scratch, on_match, &scan);
+    if (matcher->plain != NULL) {
+        scan_with(&scan, matcher->plain, fold(matcher, text));
     }
 
+    scan_with(&scan, matcher->database, text);
     confirm(&scan, text);
     try_slow(&scan, text);
 

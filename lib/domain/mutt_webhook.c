@@ -108,6 +108,16 @@ epoch(const parts_t *parts)
 }
 
 
+/* 0 when the alert does not say. */
+static mutt_usec_t
+received_at(const parts_t *parts)
+{
+    mutt_usec_t at;
+
+    return mutt_time_parse(parts->received_at, &at) ? at : 0;
+}
+
+
 static void
 add_custom_info(mutt_buf_t *b, const parts_t *parts, int64_t rule_id)
 {
@@ -216,6 +226,7 @@ mutt_webhook_read(mutt_json_reader_t *reader, mutt_str_t element,
     bool written = write_body(&body, &parts, rule_id);
     mutt_delivery_t d = {
         .attempts = mutt_str_count(parts.attempts),
+        .received_at = received_at(&parts),
         .event_id = mutt_pool_dup(pool, parts.event_id),
         .correlation_id = mutt_pool_dup(pool, parts.correlation_id),
         .traceparent = mutt_pool_dup(pool, parts.traceparent),

@@ -8,10 +8,12 @@
 #include "core/mutt_buf.h"
 #include "core/mutt_json_fast.h"
 #include "core/mutt_pool.h"
+#include "core/mutt_time.h"
 
 /* An alert, read; text lives in the pool. */
 typedef struct {
     int64_t attempts;
+    mutt_usec_t received_at; /* by ingest; 0 when unknown */
     mutt_str_t event_id;
     mutt_str_t correlation_id;
     mutt_str_t traceparent;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/mutt_buf.h"
+#include "core/mutt_failpoint.h"
 #include "domain/mutt_sql.h"
 
 #define COLUMNS 8
@@ -68,8 +69,10 @@ add_row(mutt_buf_t columns[COLUMNS], const mutt_audit_row_t *row)
 }
 
 
+/* Sends one statement for n rows. */
 static mutt_rc_t
-insert(mutt_pg_t *pg, const mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
+send_rows(mutt_pg_t *pg, const mutt_audit_row_t *rows, size_t n,
+          mutt_err_t *err)
 {
     mutt_buf_t columns[COLUMNS];
     const char *params[COLUMNS];
@@ -93,16 +96,42 @@ insert(mutt_pg_t *pg, const mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
         params[c] = columns[c].data;
     }
 
+    MUTT_PASS_SCOPE("audit");
+
     mutt_rc_t rc =
-        built ? mutt_pg_exec(pg, mutt_sql[MUTT_SQL_TEXT_AUDIT], COLUMNS, params,
-                             NULL, err)
+        built ? mutt_pg_send(pg, mutt_sql[MUTT_SQL_TEXT_AUDIT], COLUMNS, params,
+                             err)
               : mutt_fail(err, MUTT_NOMEM, "out of memory for audit rows");
+
+    MUTT_PASS_SCOPE(NULL);
 
     for (int c = 0; c < COLUMNS; c++) {
         mutt_buf_done(&columns[c]);
     }
 
     return rc;
+}
+
+
+static mutt_rc_t
+await_rows(mutt_pg_t *pg, mutt_err_t *err)
+{
+    MUTT_PASS_SCOPE("audit");
+
+    mutt_rc_t rc = mutt_pg_finish(pg, NULL, err);
+
+    MUTT_PASS_SCOPE(NULL);
+
+    return rc;
+}
+
+
+static mutt_rc_t
+insert(mutt_pg_t *pg, const mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
+{
+    mutt_rc_t rc = send_rows(pg, rows, n, err);
+
+    return rc == MUTT_OK ? await_rows(pg, err) : rc;
 }
 
 
@@ -193,12 +222,14 @@ insert_creating(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
 }
 
 
-/* A batch with a bad row is halved until the row stands alone. */
+/*
+ * What follows from the end of an insert of n rows: a batch with a bad row is
+ * halved until the row stands alone.
+ */
 static mutt_rc_t
-insert_halving(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
+settle(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, mutt_rc_t rc,
+       mutt_err_t *err)
 {
-    mutt_rc_t rc = insert(pg, rows, n, err);
-
     if (rc == MUTT_INVALID && mutt_pg_class(pg) == MUTT_SQL_PARTITION) {
         rc = insert_creating(pg, rows, n, err);
     }
@@ -222,33 +253,56 @@ insert_halving(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
 }
 
 
+static mutt_rc_t
+insert_halving(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
+{
+    return settle(pg, rows, n, insert(pg, rows, n, err), err);
+}
+
+
+/* How many of n rows the next statement takes. */
+static size_t
+fitting(const mutt_audit_row_t *rows, size_t n)
+{
+    size_t bytes = rows->raw.len;
+    size_t k = 1;
+
+    while (k < n && bytes + rows[k].raw.len <= BYTES_MAX) {
+        bytes += rows[k++].raw.len;
+    }
+
+    return k;
+}
+
+
 mutt_rc_t
-mutt_audit_insert(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
-                  mutt_err_t *err)
+mutt_audit_send(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
+                mutt_err_t *err)
 {
     for (size_t i = 0; i < n; i++) {
         rows[i].refused[0] = '\0';
         rows[i].doubtful = false;
     }
 
-    for (size_t i = 0; i < n;) {
-        size_t bytes = rows[i].raw.len;
-        size_t k = 1;
+    return send_rows(pg, rows, fitting(rows, n), err);
+}
 
-        while (i + k < n && bytes + rows[i + k].raw.len <= BYTES_MAX) {
-            bytes += rows[i + k++].raw.len;
-        }
 
-        mutt_rc_t rc = insert_halving(pg, rows + i, k, err);
+mutt_rc_t
+mutt_audit_finish(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
+                  mutt_err_t *err)
+{
+    size_t done = fitting(rows, n);
+    mutt_rc_t rc = settle(pg, rows, done, await_rows(pg, err), err);
 
-        if (rc != MUTT_OK) {
-            return rc;
-        }
+    while (rc == MUTT_OK && done < n) {
+        size_t k = fitting(rows + done, n - done);
 
-        i += k;
+        rc = insert_halving(pg, rows + done, k, err);
+        done += k;
     }
 
-    return MUTT_OK;
+    return rc;
 }
 
 

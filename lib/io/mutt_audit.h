@@ -24,11 +24,19 @@ typedef struct {
 } mutt_audit_row_t;
 
 /*
- * Inserts n rows, those that PostgreSQL refuses left out and marked; a
- * partition that is missing is created.  MUTT_OK when every row is in or
- * marked; otherwise nothing is promised and the same call may be repeated.
+ * Begins to insert n rows, at least one: PostgreSQL works while the caller
+ * does something else, but for the connection, until mutt_audit_finish() of
+ * the same rows.
  */
-MUTT_CHECKED mutt_rc_t mutt_audit_insert(mutt_pg_t *pg, mutt_audit_row_t *rows,
+MUTT_CHECKED mutt_rc_t mutt_audit_send(mutt_pg_t *pg, mutt_audit_row_t *rows,
+                                       size_t n, mutt_err_t *err);
+
+/*
+ * Ends it: rows that PostgreSQL refuses are left out and marked; a partition
+ * that is missing is created.  MUTT_OK when every row is in or marked;
+ * otherwise nothing is promised and the same rows may be sent again.
+ */
+MUTT_CHECKED mutt_rc_t mutt_audit_finish(mutt_pg_t *pg, mutt_audit_row_t *rows,
                                          size_t n, mutt_err_t *err);
 
 /* Creates the partitions of this month and the next ones. */

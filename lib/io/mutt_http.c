@@ -5,26 +5,30 @@
 
 #include <curl/curl.h>
 
-#define RESPONSE_MAX 65536
+#include "core/mutt_failpoint.h"
+
 #define HEAD_MAX 200
 #define HEADER_MAX 8192
 
 typedef struct call_s {
-    struct call_s *next; /* in the list of those to be reused */
+    struct call_s *next; /* in the list of those to be reused, or in flight */
+    struct call_s *prev; /* of those in flight */
     CURL *easy;
     struct curl_slist *headers;
     void *data;
     size_t received;
     char retry_after[64];
-    char head[HEAD_MAX];
     size_t head_len;
+    size_t head_max;
     char error[CURL_ERROR_SIZE];
+    char head[];
 } call_t;
 
 struct mutt_http_s {
     mutt_http_options_t options;
     CURLM *multi;
     call_t *idle;
+    call_t *busy; /* in flight */
     call_t *last; /* told of by the last mutt_http_next() */
     size_t inflight;
 };
@@ -35,7 +39,7 @@ on_body(char *data, size_t size, size_t n, void *user)
 {
     call_t *call = user;
     size_t len = size * n;
-    size_t room = HEAD_MAX - call->head_len;
+    size_t room = call->head_max - call->head_len;
     size_t keep = len < room ? len : room;
 
     memcpy(call->head + call->head_len, data, keep);
@@ -43,7 +47,7 @@ on_body(char *data, size_t size, size_t n, void *user)
     call->received += len;
 
     /* the status is known; more of the body tells nothing */
-    return call->received > RESPONSE_MAX ? 0 : len;
+    return call->received > MUTT_HTTP_KEEP_MAX ? 0 : len;
 }
 
 
@@ -53,6 +57,10 @@ on_header(char *data, size_t size, size_t n, void *user)
     static const char name[] = "retry-after:";
     call_t *call = user;
     size_t len = size * n;
+
+    if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
+        MUTT_PASS("http.sent");
+    }
 
     if (len > sizeof(name) && curl_strnequal(data, name, sizeof(name) - 1)) {
         mutt_str_t value = mutt_str_trim(
@@ -67,15 +75,19 @@ on_header(char *data, size_t size, size_t n, void *user)
 
 
 mutt_rc_t
+mutt_http_check_url(const char *url, const char *name, mutt_err_t *err)
+{
+    return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0
+               ? MUTT_OK
+               : mutt_fail(err, MUTT_CONFIG,
+                           "%s must be an http or https address", name);
+}
+
+
+mutt_rc_t
 mutt_http_create(const mutt_http_options_t *options, mutt_http_t **http,
                  mutt_err_t *err)
 {
-    if (strncmp(options->url, "http://", 7) != 0 &&
-        strncmp(options->url, "https://", 8) != 0) {
-        return mutt_fail(err, MUTT_CONFIG,
-                         "MOOG_WEBHOOK_URL must be an http or https address");
-    }
-
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return mutt_fail(err, MUTT_NOMEM, "libcurl cannot be initialised");
     }
@@ -110,6 +122,18 @@ free_call(call_t *call)
 
 
 static void
+free_calls(call_t *call)
+{
+    while (call != NULL) {
+        call_t *next = call->next;
+
+        free_call(call);
+        call = next;
+    }
+}
+
+
+static void
 recycle(mutt_http_t *h)
 {
     if (h->last != NULL) {
@@ -129,13 +153,12 @@ mutt_http_destroy(mutt_http_t *http)
 
     recycle(http);
 
-    while (http->idle != NULL) {
-        call_t *next = http->idle->next;
-
-        free_call(http->idle);
-        http->idle = next;
+    for (call_t *call = http->busy; call != NULL; call = call->next) {
+        (void) curl_multi_remove_handle(http->multi, call->easy);
     }
 
+    free_calls(http->busy);
+    free_calls(http->idle);
     (void) curl_multi_cleanup(http->multi);
     free(http);
     curl_global_cleanup();
@@ -160,10 +183,13 @@ set_up(const mutt_http_t *h, call_t *call)
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
         curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
 
-    (void) curl_easy_setopt(e, CURLOPT_POST, 1L);
+    (void) curl_easy_setopt(e, h->options.get ? CURLOPT_HTTPGET : CURLOPT_POST,
+                            1L);
     (void) curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     (void) curl_easy_setopt(e, CURLOPT_PROXY, "");
     (void) curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    /* nobody waits for a name server that does not answer in time */
+    (void) curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     (void) curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, h->options.timeout_ms);
     (void) curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                             h->options.timeout_ms);
@@ -191,11 +217,15 @@ take_call(mutt_http_t *h)
         return call;
     }
 
-    call = calloc(1, sizeof(call_t));
+    size_t keep = h->options.keep == 0 ? HEAD_MAX : h->options.keep;
+
+    call = calloc(1, sizeof(call_t) + keep);
 
     if (call == NULL) {
         return NULL;
     }
+
+    call->head_max = keep;
 
     call->easy = curl_easy_init();
 
@@ -233,7 +263,7 @@ add_header(call_t *call, const char *name, const char *value)
 
 
 static bool
-prepare(call_t *call, const mutt_http_request_t *request)
+prepare(call_t *call, const mutt_http_request_t *request, bool get)
 {
     curl_slist_free_all(call->headers);
     call->headers = NULL;
@@ -243,21 +273,34 @@ prepare(call_t *call, const mutt_http_request_t *request)
     call->retry_after[0] = '\0';
     call->error[0] = '\0';
 
-    bool ok = add_header(call, "Content-Type", "application/json") &&
-              add_header(call, "Idempotency-Key", request->idempotency_key) &&
-              add_header(call, "Expect", "");
+    const struct {
+        const char *name;
+        const char *value;
+    } headers[] = {
+        { "Idempotency-Key", request->idempotency_key },
+        { "Authorization", request->authorization },
+        { "traceparent", request->traceparent },
+    };
+    bool ok = true;
 
-    if (ok && request->authorization[0] != '\0') {
-        ok = add_header(call, "Authorization", request->authorization);
+    for (size_t i = 0; ok && i < sizeof(headers) / sizeof(headers[0]); i++) {
+        ok = headers[i].value[0] == '\0' ||
+             add_header(call, headers[i].name, headers[i].value);
     }
 
-    if (ok && request->traceparent[0] != '\0') {
-        ok = add_header(call, "traceparent", request->traceparent);
+    if (request->url != NULL) {
+        ok = ok && curl_easy_setopt(call->easy, CURLOPT_URL, request->url) ==
+                       CURLE_OK;
     }
 
-    (void) curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                            (curl_off_t) request->body.len);
-    (void) curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, request->body.data);
+    if (!get) {
+        ok = ok && add_header(call, "Content-Type", "application/json") &&
+             add_header(call, "Expect", "");
+        (void) curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                (curl_off_t) request->body.len);
+        (void) curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS,
+                                request->body.data);
+    }
 
     return ok && curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER,
                                   call->headers) == CURLE_OK;
@@ -265,21 +308,35 @@ prepare(call_t *call, const mutt_http_request_t *request)
 
 
 mutt_rc_t
-mutt_http_post(mutt_http_t *http, const mutt_http_request_t *request,
+mutt_http_send(mutt_http_t *http, const mutt_http_request_t *request,
                mutt_err_t *err)
 {
+    mutt_rc_t rc = MUTT_FAILPOINT("http.send", err);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
     call_t *call = take_call(http);
 
     if (call == NULL) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a request");
     }
 
-    if (!prepare(call, request) ||
+    if (!prepare(call, request, http->options.get) ||
         curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
         free_call(call);
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a request");
     }
 
+    call->prev = NULL;
+    call->next = http->busy;
+
+    if (call->next != NULL) {
+        call->next->prev = call;
+    }
+
+    http->busy = call;
     http->inflight++;
 
     return MUTT_OK;
@@ -326,6 +383,23 @@ send_of(CURLcode code, long status)
 }
 
 
+static void
+leave_busy(mutt_http_t *h, const call_t *call)
+{
+    if (call->prev == NULL) {
+        h->busy = call->next;
+    } else {
+        call->prev->next = call->next;
+    }
+
+    if (call->next != NULL) {
+        call->next->prev = call->prev;
+    }
+
+    h->inflight--;
+}
+
+
 bool
 mutt_http_next(mutt_http_t *http, mutt_http_done_t *done)
 {
@@ -351,10 +425,12 @@ mutt_http_next(mutt_http_t *http, mutt_http_done_t *done)
     (void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &done->status);
     (void) curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &took);
     (void) curl_multi_remove_handle(http->multi, easy);
-    http->inflight--;
+    leave_busy(http, call);
 
     done->data = call->data;
-    done->send = send_of(code, done->status);
+    done->send = MUTT_FAILPOINT("http.replied", NULL) == MUTT_OK
+                     ? send_of(code, done->status)
+                     : MUTT_SEND_CONNECT;
     done->retry_after = mutt_str(call->retry_after);
     done->body = (mutt_str_t) { call->head, call->head_len };
     done->seconds = (double) took / 1e6;

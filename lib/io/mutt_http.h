@@ -1,5 +1,5 @@
 /*
- * Many HTTP POSTs at once over kept connections: libcurl's multi interface.
+ * Many HTTP requests at once over kept connections: libcurl's multi interface.
  * Only this file's .c knows libcurl.  Redirects are not followed, proxies of
  * the environment are not used, a response is read to at most 64 KiB and then
  * dropped, and every request has a deadline.  One thread at a time.
@@ -14,22 +14,28 @@
 #include "core/mutt_str.h"
 #include "domain/mutt_outcome.h"
 
+/* A longer body is not read on. */
+#define MUTT_HTTP_KEEP_MAX 65536
+
 typedef struct mutt_http_s mutt_http_t;
 
 typedef struct {
     const char *url;
+    bool get;         /* GET without a body, instead of POST */
     const char *ca;   /* file of CA certificates; "" for the system's */
     long timeout_ms;  /* from connect to last byte */
     long connections; /* kept at most */
+    size_t keep;      /* bytes of a body that are kept; 0: 200 */
 } mutt_http_options_t;
 
 /* One request; text must live until it is done. */
 typedef struct {
+    const char *url; /* instead of the handle's; in all requests or in none */
     mutt_str_t body;
-    const char *authorization; /* value of the header, "" for none */
-    const char *idempotency_key;
-    const char *traceparent; /* "" for none */
-    void *data;              /* the caller's */
+    const char *authorization;   /* value of the header, "" for none */
+    const char *idempotency_key; /* "" for none */
+    const char *traceparent;     /* "" for none */
+    void *data;                  /* the caller's */
 } mutt_http_request_t;
 
 /* How a request ended; lives until the next call. */
@@ -38,18 +44,25 @@ typedef struct {
     mutt_send_t send;
     long status;
     mutt_str_t retry_after;
-    mutt_str_t body; /* the first 200 bytes */
+    mutt_str_t body; /* as much as is kept */
     double seconds;
 } mutt_http_done_t;
 
-/* MUTT_CONFIG when the URL is none of http or https. */
+/*
+ * MUTT_CONFIG when a URL, the value of the setting name, is none of http or
+ * https.
+ */
+MUTT_CHECKED mutt_rc_t mutt_http_check_url(const char *url, const char *name,
+                                           mutt_err_t *err);
+
+/* A handle for one URL, which has been checked. */
 MUTT_CHECKED mutt_rc_t mutt_http_create(const mutt_http_options_t *options,
                                         mutt_http_t **http, mutt_err_t *err);
 
 /* Drops what is in flight.  Accepts NULL. */
 void mutt_http_destroy(mutt_http_t *http);
 
-MUTT_CHECKED mutt_rc_t mutt_http_post(mutt_http_t *http,
+MUTT_CHECKED mutt_rc_t mutt_http_send(mutt_http_t *http,
                                       const mutt_http_request_t *request,
                                       mutt_err_t *err);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/mutt_failpoint.h"
 #include "domain/mutt_keys.h"
 #include "mutt_queue_names.h"
 #include "mutt_recover.h"
@@ -211,6 +212,7 @@ mutt_janitor_turn(mutt_janitor_t *janitor, mutt_redis_t *redis,
                             sizeof(orphans) / sizeof(orphans[0]));
 
     for (size_t i = 0; i < n && rc == MUTT_OK; i++) {
+        MUTT_PASS("janitor.found");
         rc = recover_silent(janitor, redis, orphans[i].id,
                             mutt_str(orphans[i].token), recovered, err);
     }

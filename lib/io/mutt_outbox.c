@@ -93,7 +93,7 @@ mutt_outbox_admit(mutt_queue_t *queue, const mutt_outbox_names_t *names,
 
     mutt_reply_t **f = reply->items;
     mutt_admission_t a = {
-        .breaker = (mutt_breaker_t) f[1]->integer,
+        .breaker = (mutt_breaker_state_t) f[1]->integer,
         .breaker_failures = f[2]->integer,
         .wait_ms = f[3]->integer,
         .limited = f[4]->integer == 1,
@@ -101,7 +101,7 @@ mutt_outbox_admit(mutt_queue_t *queue, const mutt_outbox_names_t *names,
         .queue_depth = f[6]->integer,
         .retry_depth = f[7]->integer,
         .dlq_depth = f[8]->integer,
-        .breaker_before = (mutt_breaker_t) f[9]->integer,
+        .breaker_before = (mutt_breaker_state_t) f[9]->integer,
     };
 
     rc = copy_items(reply, 10, pool, &a.n, &a.items, err);
@@ -215,8 +215,8 @@ mutt_outbox_settle(mutt_queue_t *queue, const mutt_outbox_names_t *names,
 
     if (rc == MUTT_OK) {
         settled->moved = (size_t) reply->items[1]->integer;
-        settled->from = (mutt_breaker_t) reply->items[2]->integer;
-        settled->to = (mutt_breaker_t) reply->items[3]->integer;
+        settled->from = (mutt_breaker_state_t) reply->items[2]->integer;
+        settled->to = (mutt_breaker_state_t) reply->items[3]->integer;
     }
 
     return rc;

@@ -14,6 +14,7 @@
 
 #include "core/mutt_error.h"
 #include "core/mutt_pool.h"
+#include "domain/mutt_breaker.h"
 #include "mutt_queue.h"
 
 /* The queues' names, from the settings. */
@@ -22,12 +23,6 @@ typedef struct {
     mutt_str_t dlq;
     mutt_str_t dead;
 } mutt_outbox_names_t;
-
-typedef enum {
-    MUTT_BREAKER_CLOSED,
-    MUTT_BREAKER_HALF_OPEN,
-    MUTT_BREAKER_OPEN
-} mutt_breaker_t;
 
 /* The live settings that admission and settling need. */
 typedef struct {
@@ -43,8 +38,8 @@ typedef struct {
     size_t n;
     mutt_str_t *items; /* live in the pool */
     bool probe;        /* the one item is the breaker's probe */
-    mutt_breaker_t breaker;
-    mutt_breaker_t breaker_before; /* differs: this call moved it */
+    mutt_breaker_state_t breaker;
+    mutt_breaker_state_t breaker_before; /* differs: this call moved it */
     int64_t breaker_failures;
     int64_t wait_ms; /* when held back: ask again then; 0: not held */
     bool limited;    /* held back by the limit */
@@ -79,8 +74,8 @@ typedef struct {
 } mutt_settle_t;
 
 typedef struct {
-    size_t moved;            /* items this call settled */
-    mutt_breaker_t from, to; /* from != to: a transition */
+    size_t moved;                  /* items this call settled */
+    mutt_breaker_state_t from, to; /* from != to: a transition */
 } mutt_settled_t;
 
 MUTT_CHECKED mutt_rc_t mutt_outbox_admit(mutt_queue_t *queue,

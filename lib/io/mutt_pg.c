@@ -9,6 +9,7 @@
 #include <libpq-fe.h>
 
 #include "core/mutt_buf.h"
+#include "core/mutt_failpoint.h"
 #include "core/mutt_time.h"
 
 #define CONNINFO_MAX 8192
@@ -17,6 +18,7 @@ struct mutt_pg_s {
     const mutt_settings_t *settings;
     char application[64];
     PGconn *conn;
+    mutt_usec_t deadline; /* of the statement under way */
     char sqlstate[6];
     bool constraint; /* the last error names one */
 };
@@ -175,15 +177,16 @@ wait_socket(PGconn *conn, bool write, mutt_usec_t deadline, mutt_err_t *err)
                             .events = write ? POLLOUT | POLLIN : POLLIN };
         mutt_usec_t left = deadline - mutt_time_mono();
 
-        if (left <= 0) {
-            return mutt_fail(err, MUTT_TIMEOUT,
-                             "postgresql: no answer in time");
-        }
-
-        int n = poll(&p, 1, (int) (left / 1000) + 1);
+        /* it may have come while something else was done */
+        int n = poll(&p, 1, left <= 0 ? 0 : (int) (left / 1000) + 1);
 
         if (n > 0) {
             return MUTT_OK;
+        }
+
+        if (left <= 0) {
+            return mutt_fail(err, MUTT_TIMEOUT,
+                             "postgresql: no answer in time");
         }
 
         if (n < 0 && errno != EINTR) {
@@ -321,7 +324,13 @@ mutt_rc_t
 mutt_pg_connect(mutt_pg_t *pg, mutt_err_t *err)
 {
     const char *next = mutt_set_text(pg->settings, MUTT_SET_DB_USER_NEXT);
-    mutt_rc_t rc = log_in(pg, false, err);
+    mutt_rc_t rc = MUTT_FAILPOINT("pg.connect", err);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    rc = log_in(pg, false, err);
 
     if (rc != MUTT_OK && next[0] != '\0') {
         rc = log_in(pg, true, err);
@@ -425,34 +434,57 @@ judge(mutt_pg_t *pg, const PGresult *result, mutt_err_t *err)
 
 
 mutt_rc_t
-mutt_pg_exec(mutt_pg_t *pg, const char *sql, size_t n_params,
-             const char *const *params, mutt_rows_t **rows, mutt_err_t *err)
+mutt_pg_send(mutt_pg_t *pg, const char *sql, size_t n_params,
+             const char *const *params, mutt_err_t *err)
 {
-    mutt_usec_t deadline = deadline_of(pg);
-    PGresult *result = NULL;
-
+    pg->deadline = deadline_of(pg);
     pg->sqlstate[0] = '\0';
 
     if (pg->conn == NULL) {
         return mutt_fail(err, MUTT_UNAVAIL, "postgresql: not connected");
     }
 
-    mutt_rc_t rc = MUTT_OK;
+    mutt_rc_t rc = MUTT_FAILPOINT("pg.send", err);
 
-    if (PQsendQueryParams(pg->conn, sql, (int) n_params, NULL, params, NULL,
-                          NULL, 0) != 1) {
+    if (rc == MUTT_OK && PQsendQueryParams(pg->conn, sql, (int) n_params, NULL,
+                                           params, NULL, NULL, 0) != 1) {
         rc = pg_fail(PQerrorMessage(pg->conn), MUTT_UNAVAIL, err);
     }
 
     if (rc == MUTT_OK) {
-        rc = flush(pg, deadline, err);
+        rc = flush(pg, pg->deadline, err);
     }
 
     if (rc == MUTT_OK) {
-        rc = await_result(pg, deadline, &result, err);
+        rc = MUTT_FAILPOINT("pg.sent", err);
     }
 
     if (rc != MUTT_OK) {
+        /* whether the statement was carried out is unknown */
+        mutt_pg_close(pg);
+    }
+
+    return rc;
+}
+
+
+mutt_rc_t
+mutt_pg_finish(mutt_pg_t *pg, mutt_rows_t **rows, mutt_err_t *err)
+{
+    PGresult *result = NULL;
+
+    if (pg->conn == NULL) {
+        return mutt_fail(err, MUTT_UNAVAIL, "postgresql: not connected");
+    }
+
+    mutt_rc_t rc = await_result(pg, pg->deadline, &result, err);
+
+    if (rc == MUTT_OK) {
+        rc = MUTT_FAILPOINT("pg.replied", err);
+    }
+
+    if (rc != MUTT_OK) {
+        PQclear(result);
         /* whether the statement was carried out is unknown */
         mutt_pg_close(pg);
         return rc;
@@ -479,6 +511,16 @@ mutt_pg_exec(mutt_pg_t *pg, const char *sql, size_t n_params,
     *rows = out;
 
     return MUTT_OK;
+}
+
+
+mutt_rc_t
+mutt_pg_exec(mutt_pg_t *pg, const char *sql, size_t n_params,
+             const char *const *params, mutt_rows_t **rows, mutt_err_t *err)
+{
+    mutt_rc_t rc = mutt_pg_send(pg, sql, n_params, params, err);
+
+    return rc == MUTT_OK ? mutt_pg_finish(pg, rows, err) : rc;
 }
 
 

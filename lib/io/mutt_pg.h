@@ -45,6 +45,17 @@ MUTT_CHECKED mutt_rc_t mutt_pg_exec(mutt_pg_t *pg, const char *sql,
                                     size_t n_params, const char *const *params,
                                     mutt_rows_t **rows, mutt_err_t *err);
 
+/*
+ * The two halves of mutt_pg_exec(): between them the server works, and the
+ * connection takes nothing else.  A statement that could not be sent has no
+ * end to wait for.
+ */
+MUTT_CHECKED mutt_rc_t mutt_pg_send(mutt_pg_t *pg, const char *sql,
+                                    size_t n_params, const char *const *params,
+                                    mutt_err_t *err);
+MUTT_CHECKED mutt_rc_t mutt_pg_finish(mutt_pg_t *pg, mutt_rows_t **rows,
+                                      mutt_err_t *err);
+
 mutt_sql_class_t mutt_pg_class(const mutt_pg_t *pg);
 const char *mutt_pg_sqlstate(const mutt_pg_t *pg);
 

@@ -28,6 +28,7 @@ struct mutt_queue_s {
     char process[17];            /* this process's life, in random hex */
     char token[MUTT_TOKEN_SIZE]; /* held last; "" before the first */
     bool registered;
+    bool deaf; /* the doorbell was refused */
     int64_t recovered;
 };
 
@@ -271,15 +272,23 @@ copy_claim(const mutt_reply_t *reply, const char *token, mutt_pool_t *pool,
 }
 
 
-mutt_rc_t
-mutt_queue_claim(mutt_queue_t *queue, size_t max, mutt_pool_t *pool,
-                 mutt_claim_t *claim, mutt_err_t *err)
+/* ahead: n and number, of the claim that is not settled yet. */
+static mutt_rc_t
+claim_behind(mutt_queue_t *queue, size_t max, int64_t alerts_max,
+             const mutt_claim_t *ahead, mutt_pool_t *pool, mutt_claim_t *claim,
+             mutt_err_t *err)
 {
     const mutt_reply_t *reply;
     char most[16];
+    char bound[24];
+    char held[24];
+    char number[24];
 
     (void) snprintf(most, sizeof(most), "%zu",
                     max > CLAIM_MAX ? (size_t) CLAIM_MAX : max);
+    (void) snprintf(bound, sizeof(bound), "%lld", (long long) alerts_max);
+    (void) snprintf(held, sizeof(held), "%zu", ahead->n);
+    (void) snprintf(number, sizeof(number), "%lld", (long long) ahead->number);
 
     mutt_rc_t rc = mutt_redis_script(
         queue->redis, MUTT_SCRIPT_CLAIM, 5,
@@ -287,9 +296,10 @@ mutt_queue_claim(mutt_queue_t *queue, size_t max, mutt_pool_t *pool,
                          key(MUTT_KEY_FENCE),
                          setting(queue, MUTT_SET_ALERT_QUEUE_NAME),
                          mutt_str(queue->names.bell) },
-        4,
+        7,
         (mutt_str_t[]) { mutt_str(queue->names.id), mutt_str(queue->token),
-                         mutt_str(most), MUTT_STR(CLAIM_BYTES) },
+                         mutt_str(most), MUTT_STR(CLAIM_BYTES), mutt_str(bound),
+                         mutt_str(held), mutt_str(number) },
         &reply, err);
 
     if (rc == MUTT_OK) {
@@ -309,6 +319,25 @@ mutt_queue_claim(mutt_queue_t *queue, size_t max, mutt_pool_t *pool,
     }
 
     return rc;
+}
+
+
+mutt_rc_t
+mutt_queue_claim(mutt_queue_t *queue, size_t max, int64_t alerts_max,
+                 mutt_pool_t *pool, mutt_claim_t *claim, mutt_err_t *err)
+{
+    const mutt_claim_t none = { 0 };
+
+    return claim_behind(queue, max, alerts_max, &none, pool, claim, err);
+}
+
+
+mutt_rc_t
+mutt_queue_claim_more(mutt_queue_t *queue, size_t max,
+                      const mutt_claim_t *ahead, mutt_pool_t *pool,
+                      mutt_claim_t *claim, mutt_err_t *err)
+{
+    return claim_behind(queue, max, -1, ahead, pool, claim, err);
 }
 
 
@@ -348,8 +377,10 @@ mutt_queue_wait(mutt_queue_t *queue, unsigned wait_ms, mutt_err_t *err)
     }
 
     /* a full Redis refuses the doorbell, yet the claim script may run */
-    if (reply->type == MUTT_REPLY_ERROR &&
-        strncmp(reply->str.data, "OOM ", 4) == 0) {
+    queue->deaf = reply->type == MUTT_REPLY_ERROR &&
+                  strncmp(reply->str.data, "OOM ", 4) == 0;
+
+    if (queue->deaf) {
         pause_for(queue, wait_ms < POLL_MS ? wait_ms : POLL_MS);
         return MUTT_AGAIN;
     }
@@ -360,6 +391,13 @@ mutt_queue_wait(mutt_queue_t *queue, unsigned wait_ms, mutt_err_t *err)
     }
 
     return MUTT_AGAIN;
+}
+
+
+bool
+mutt_queue_rings(const mutt_queue_t *queue)
+{
+    return !queue->deaf;
 }
 
 
@@ -378,6 +416,7 @@ code_of(mutt_dest_t dest)
     case MUTT_TO_RETRY:
         return "R";
     case MUTT_TO_DLQ:
+    case MUTT_TO_SHED:
         return "D";
     case MUTT_TO_DEAD:
         return "Q";
@@ -507,24 +546,40 @@ mutt_queue_leave(mutt_queue_t *queue, mutt_err_t *err)
 }
 
 
-mutt_rc_t
-mutt_queue_dlq_depth(mutt_queue_t *queue, int64_t *depth, mutt_err_t *err)
+static mutt_rc_t
+length_of(mutt_queue_t *q, mutt_str_t list, int64_t *length, mutt_err_t *err)
 {
     const mutt_reply_t *reply;
     mutt_rc_t rc = mutt_redis_call(
-        queue->redis, 2, (mutt_str_t[]) { MUTT_STR("LLEN"), queue->names.dlq },
-        0, &reply, err);
+        q->redis, 2, (mutt_str_t[]) { MUTT_STR("LLEN"), list }, 0, &reply, err);
 
     if (rc != MUTT_OK) {
         return rc;
     }
 
     if (reply->type != MUTT_REPLY_INT) {
-        return mutt_fail(err, MUTT_UNAVAIL, "redis: dead letters: %.150s",
+        return mutt_fail(err, MUTT_UNAVAIL, "redis: a length: %.150s",
                          reply->str.data);
     }
 
-    *depth = reply->integer;
+    *length = reply->integer;
 
     return MUTT_OK;
+}
+
+
+mutt_rc_t
+mutt_queue_depths(mutt_queue_t *queue, mutt_queue_depths_t *depths,
+                  mutt_err_t *err)
+{
+    mutt_rc_t rc = length_of(queue, setting(queue, MUTT_SET_ALERT_QUEUE_NAME),
+                             &depths->alerts, err);
+
+    if (rc == MUTT_OK) {
+        rc = length_of(queue, queue->names.dlq, &depths->dlq, err);
+    }
+
+    return rc == MUTT_OK ? length_of(queue, mutt_str(queue->names.bell),
+                                     &depths->bell, err)
+                         : rc;
 }

@@ -27,6 +27,7 @@ typedef enum {
     MUTT_TO_UNHANDLED,    /* terminal: no rule; counted by its kind */
     MUTT_TO_RETRY,        /* payload back to the claiming end of the queue */
     MUTT_TO_DLQ,          /* payload to mutt:dlq:alerter */
+    MUTT_TO_SHED,         /* the same, for an event that has not failed */
     MUTT_TO_DEAD,         /* payload to mutt:dlq:dead */
     MUTT_TO_DEAD_EXTERNAL /* as dead, for an item that ingest never counted */
 } mutt_dest_t;
@@ -97,12 +98,26 @@ MUTT_CHECKED mutt_rc_t mutt_queue_check_fence(mutt_queue_t *queue,
 /*
  * Claims up to max (1..1000) items of at most 8 MiB together, or one larger
  * one: first what is still in the processing list, then from the queue.  An
- * item with two or more attempts is claimed alone.  MUTT_AGAIN when there is
- * none; the claim's depths are filled all the same.
+ * item with two or more attempts is claimed alone.  Nothing new is taken
+ * while the alert queue holds more than alerts_max, nor more at a time than
+ * would fill it up to that; -1: no bound.  MUTT_AGAIN when there is none; the
+ * claim's depths are filled all the same.
  */
 MUTT_CHECKED mutt_rc_t mutt_queue_claim(mutt_queue_t *queue, size_t max,
-                                        mutt_pool_t *pool, mutt_claim_t *claim,
-                                        mutt_err_t *err);
+                                        int64_t alerts_max, mutt_pool_t *pool,
+                                        mutt_claim_t *claim, mutt_err_t *err);
+
+/*
+ * Claims more behind a claim that is not settled yet; settling is in the
+ * order of the claims.  Whatever goes wrong, both are void and
+ * mutt_queue_claim() begins with the items of the first.  MUTT_AGAIN when
+ * there is nothing, or an item ought to be alone.
+ */
+MUTT_CHECKED mutt_rc_t mutt_queue_claim_more(mutt_queue_t *queue, size_t max,
+                                             const mutt_claim_t *ahead,
+                                             mutt_pool_t *pool,
+                                             mutt_claim_t *claim,
+                                             mutt_err_t *err);
 
 /*
  * Waits at most wait_ms until the queue is not empty: the doorbell, a
@@ -111,6 +126,12 @@ MUTT_CHECKED mutt_rc_t mutt_queue_claim(mutt_queue_t *queue, size_t max,
  */
 MUTT_CHECKED mutt_rc_t mutt_queue_wait(mutt_queue_t *queue, unsigned wait_ms,
                                        mutt_err_t *err);
+
+/*
+ * Whether the last wait could have rung.  A full Redis refuses the doorbell,
+ * and only a claim finds out what there is.
+ */
+bool mutt_queue_rings(const mutt_queue_t *queue);
 
 /*
  * Settles a whole claim, in order: verdicts[i] is of claim->items[i].
@@ -125,9 +146,15 @@ MUTT_CHECKED mutt_rc_t mutt_queue_commit(mutt_queue_t *queue,
                                          size_t n_kinds, int64_t *metas,
                                          mutt_err_t *err);
 
-/* How many dead letters of this kind of worker there are. */
-MUTT_CHECKED mutt_rc_t mutt_queue_dlq_depth(mutt_queue_t *queue, int64_t *depth,
-                                            mutt_err_t *err);
+typedef struct {
+    int64_t alerts; /* in the alert queue */
+    int64_t dlq;    /* dead letters of this kind of worker */
+    int64_t bell;   /* lifted by a doorbell and not claimed */
+} mutt_queue_depths_t;
+
+MUTT_CHECKED mutt_rc_t mutt_queue_depths(mutt_queue_t *queue,
+                                         mutt_queue_depths_t *depths,
+                                         mutt_err_t *err);
 
 /*
  * Hands everything claimed back to the queue, attempts unchanged, and

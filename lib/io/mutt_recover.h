@@ -9,7 +9,8 @@
 /*
  * Moves everything a worker holds back to its queue, in chunks, provided
  * that its fence still has the observed token ("" for none).  *moved counts
- * items; a changed token moves nothing and is no failure.
+ * items; a changed token moves nothing and is no failure.  What has used up
+ * its attempts becomes a dead letter, failed now for the reason "crashed".
  */
 MUTT_CHECKED mutt_rc_t mutt_recover(mutt_redis_t *redis,
                                     const mutt_queue_names_t *names,

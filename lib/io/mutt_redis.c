@@ -7,15 +7,23 @@
 #include <hiredis/hiredis.h>
 #include <hiredis/read.h>
 
+#include "core/mutt_failpoint.h"
 #include "core/mutt_pool.h"
 #include "core/mutt_time.h"
-#include "domain/mutt_scripts.h"
 #include "mutt_transport.h"
 
 #define READ_SIZE 65536
 #define NAME_SIZE 256
 #define REPLY_BLOCK 65536
 #define ARGS_MAX 65536
+
+/* a megabyte a second is not late, however large the whole is */
+#define USEC_PER_BYTE 1
+
+/* timeouts that a call may take after others took too long, and how many
+ * scripts have to be answered in time until it is one again */
+#define PATIENCE_MAX 8
+#define CALM 10
 
 struct mutt_redis_s {
     const mutt_settings_t *settings;
@@ -32,6 +40,8 @@ struct mutt_redis_s {
     mutt_pool_t *pool; /* of the last reply */
     char sha[MUTT_SCRIPT_COUNT][41];
     char *input;
+    unsigned patience; /* a call may take so many timeouts */
+    unsigned calm;     /* scripts answered in time since the last that wasn't */
 };
 
 
@@ -114,6 +124,7 @@ mutt_redis_create(const mutt_settings_t *settings, const char *name)
     const char *url = mutt_set_text(settings, MUTT_SET_REDIS_URL);
 
     r->settings = settings;
+    r->patience = 1;
     r->port = (int) mutt_set_int(settings, MUTT_SET_REDIS_PORT);
     r->db = (int) mutt_set_int(settings, MUTT_SET_REDIS_DB);
     r->tls = mutt_set_bool(settings, MUTT_SET_REDIS_TLS_ENABLED);
@@ -194,6 +205,14 @@ lost(mutt_redis_t *r, mutt_rc_t rc, const mutt_err_t *why, mutt_err_t *err)
 {
     mutt_redis_close(r);
 
+    /* what takes this long may take longer still: it must not be given up
+     * for ever */
+    if (rc == MUTT_TIMEOUT) {
+        r->calm = 0;
+        r->patience =
+            r->patience * 2 > PATIENCE_MAX ? PATIENCE_MAX : r->patience * 2;
+    }
+
     return mutt_fail(err, rc, "redis %s: %.180s", r->name, why->text);
 }
 
@@ -212,18 +231,24 @@ read_reply(mutt_redis_t *r, mutt_usec_t deadline, mutt_err_t *err)
             return lost(r, MUTT_UNAVAIL, &why, err);
         }
 
+        mutt_rc_t rc;
+
         if (reply != NULL) {
             r->last = reply;
-            return MUTT_OK;
+            rc = MUTT_FAILPOINT("redis.replied", &why);
+            return rc == MUTT_OK ? MUTT_OK : lost(r, rc, &why, err);
         }
 
         size_t n;
-        mutt_rc_t rc = mutt_transport_receive(r->transport, r->input, READ_SIZE,
-                                              &n, deadline, &why);
+
+        rc = mutt_transport_receive(r->transport, r->input, READ_SIZE, &n,
+                                    deadline, &why);
 
         if (rc != MUTT_OK) {
             return lost(r, rc, &why, err);
         }
+
+        deadline += (mutt_usec_t) n * USEC_PER_BYTE;
 
         if (redisReaderFeed(r->reader, r->input, n) != REDIS_OK) {
             (void) mutt_fail(&why, MUTT_UNAVAIL, "reply cannot be buffered");
@@ -306,7 +331,7 @@ fatal_error(const mutt_reply_t *reply)
 
 static mutt_rc_t
 send_command(mutt_redis_t *r, size_t argc, const mutt_str_t *argv,
-             mutt_usec_t deadline, mutt_err_t *err)
+             mutt_usec_t *deadline, mutt_err_t *err)
 {
     if (argc > ARGS_MAX) {
         return mutt_fail(err, MUTT_BUG, "redis: %zu arguments", argc);
@@ -331,9 +356,19 @@ send_command(mutt_redis_t *r, size_t argc, const mutt_str_t *argv,
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a command");
     }
 
+    *deadline += (mutt_usec_t) len * USEC_PER_BYTE;
+
     mutt_err_t why;
-    mutt_rc_t rc = mutt_transport_send(
-        r->transport, (mutt_str_t) { text, (size_t) len }, deadline, &why);
+    mutt_rc_t rc = MUTT_FAILPOINT("redis.send", &why);
+
+    if (rc == MUTT_OK) {
+        rc = mutt_transport_send(
+            r->transport, (mutt_str_t) { text, (size_t) len }, *deadline, &why);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = MUTT_FAILPOINT("redis.sent", &why);
+    }
 
     free(text);
 
@@ -376,7 +411,7 @@ deadline_of(const mutt_redis_t *r, unsigned extra_ms)
 {
     int64_t ms = mutt_set_int(r->settings, MUTT_SET_REDIS_TIMEOUT_MS);
 
-    return mutt_time_mono() + (ms + extra_ms) * 1000;
+    return mutt_time_mono() + (ms * r->patience + extra_ms) * 1000;
 }
 
 
@@ -420,7 +455,7 @@ mutt_redis_call(mutt_redis_t *redis, size_t argc, const mutt_str_t *argv,
 
     drop_reply(redis);
 
-    mutt_rc_t rc = send_command(redis, argc, argv, deadline, err);
+    mutt_rc_t rc = send_command(redis, argc, argv, &deadline, err);
 
     return rc == MUTT_OK ? take_reply(redis, deadline, reply, err) : rc;
 }
@@ -457,8 +492,11 @@ open_transport(mutt_redis_t *r, mutt_err_t *err)
     int64_t ms = mutt_set_int(r->settings, MUTT_SET_REDIS_TIMEOUT_MS);
 
     mutt_redis_close(r);
-    r->transport =
-        mutt_transport_open(&address, mutt_time_mono() + ms * 1000, &why);
+
+    if (MUTT_FAILPOINT("redis.connect", &why) == MUTT_OK) {
+        r->transport =
+            mutt_transport_open(&address, mutt_time_mono() + ms * 1000, &why);
+    }
 
     if (r->transport == NULL) {
         return mutt_fail(err, why.rc, "redis %s: %.180s", r->name, why.text);
@@ -577,6 +615,7 @@ mutt_redis_script(mutt_redis_t *redis, mutt_script_t script, size_t n_keys,
                   const mutt_str_t *keys, size_t n_args, const mutt_str_t *args,
                   const mutt_reply_t **reply, mutt_err_t *err)
 {
+    const mutt_script_text_t *text = &mutt_scripts[script];
     size_t argc = 3 + n_keys + n_args;
     mutt_str_t *argv = malloc(argc * sizeof(mutt_str_t));
     char count[16];
@@ -593,27 +632,34 @@ mutt_redis_script(mutt_redis_t *redis, mutt_script_t script, size_t n_keys,
     memcpy(argv + 3, keys, n_keys * sizeof(mutt_str_t));
     memcpy(argv + 3 + n_keys, args, n_args * sizeof(mutt_str_t));
 
-    /* a flushed cache is filled again, once */
-    for (int attempt = 0; attempt < 2; attempt++) {
-        if (redis->sha[script][0] == '\0' || attempt > 0) {
-            rc = load_script(redis, script, err);
+    if (redis->sha[script][0] == '\0') {
+        rc = load_script(redis, script, err);
+    }
 
-            if (rc != MUTT_OK) {
-                break;
-            }
+    argv[1] = mutt_str(redis->sha[script]);
+
+    for (int attempt = 0; rc == MUTT_OK && attempt < 2; attempt++) {
+        /* its text is sent along once the cache was flushed, as it may be
+         * flushed again between a load and the call */
+        if (attempt > 0) {
+            argv[0] = MUTT_STR("EVAL");
+            argv[1] = (mutt_str_t) { text->text, text->len };
         }
 
-        argv[1] = mutt_str(redis->sha[script]);
+        MUTT_PASS_SCOPE(mutt_scripts[script].name);
         rc = mutt_redis_call(redis, argc, argv, 0, reply, err);
+        MUTT_PASS_SCOPE(NULL);
+
+        if (rc == MUTT_OK && ++redis->calm >= CALM) {
+            redis->patience = 1;
+        }
 
         if (rc != MUTT_OK || (*reply)->type != MUTT_REPLY_ERROR) {
             break;
         }
 
-        rc = script_error(*reply, script, err);
-
         if (strncmp((*reply)->str.data, "NOSCRIPT", 8) != 0) {
-            break;
+            rc = script_error(*reply, script, err);
         }
     }
 

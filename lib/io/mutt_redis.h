@@ -10,6 +10,7 @@
 #include "conf/mutt_settings.h"
 #include "core/mutt_error.h"
 #include "core/mutt_str.h"
+#include "domain/mutt_scripts.h"
 
 typedef struct mutt_redis_s mutt_redis_t;
 
@@ -45,7 +46,10 @@ int mutt_redis_fd(const mutt_redis_t *redis);
 
 /*
  * Sends one command and waits for its reply at most redis_timeout_ms plus
- * extra_ms (for blocking commands).  The reply lives until the next call.
+ * extra_ms (for blocking commands), and a microsecond for each byte that is
+ * sent or arrives.  After a timeout calls get up to eight times as long, until
+ * all is well again for a while: a huge item must not be given up each time.
+ * The reply lives until the next call.
  * MUTT_UNAVAIL or MUTT_TIMEOUT close the connection: whether the command
  * was carried out is then unknown.  An error reply is MUTT_OK with
  * MUTT_REPLY_ERROR, except that READONLY, LOADING, MASTERDOWN and NOAUTH
@@ -68,14 +72,6 @@ MUTT_CHECKED mutt_rc_t mutt_redis_receive(mutt_redis_t *redis,
 
 /* Whether a further message has been received already; poll() won't say. */
 bool mutt_redis_pending(const mutt_redis_t *redis);
-
-/* The scripts of lib/domain/lua, by file name. */
-typedef enum {
-#define SCRIPT(id, file) MUTT_SCRIPT_##id,
-#include "domain/mutt_scripts.def"
-#undef SCRIPT
-    MUTT_SCRIPT_COUNT
-} mutt_script_t;
 
 /*
  * Runs a script by SHA, loading it on NOSCRIPT; args as the script's head

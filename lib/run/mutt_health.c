@@ -232,8 +232,8 @@ mutt_health_start(mutt_run_t *run, mutt_err_t *err)
     }
 
     run->http = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, (uint16_t) port, NULL,
-        NULL, on_request, run, MHD_OPTION_SOCK_ADDR, &sa,
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, (uint16_t) port, NULL, NULL,
+        on_request, run, MHD_OPTION_SOCK_ADDR, &sa,
         MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_CONNECTION_LIMIT, 64u,
         MHD_OPTION_END);
 

@@ -28,7 +28,8 @@ struct mutt_run_s {
     mutt_settings_t *current; /* of this turn; the main thread's */
     mutt_log_t *log;
     uint64_t *metrics;
-    mutt_queue_t *queue;
+    mutt_queue_t *queue; /* NULL when queueless */
+    mutt_redis_t *redis; /* of the main thread; the queue's if there is one */
     char pod[MUTT_RUN_TEXT * 2];
     int wake_fd; /* eventfd: the side thread has news */
 
@@ -58,8 +59,5 @@ void mutt_health_stop(mutt_run_t *run);
 
 /* Signal handlers that set run->stop and run->reload. */
 void mutt_signals_install(mutt_run_t *run);
-
-/* Waits at most wait_us, less when a signal or news arrives. */
-void mutt_run_sleep(mutt_run_t *run, mutt_usec_t wait_us);
 
 #endif

@@ -21,8 +21,8 @@ typedef struct {
     mutt_run_t *run;
     mutt_redis_t *redis;
     mutt_redis_t *notices;
-    mutt_janitor_t *janitor;
-    mutt_usec_t beat_at;
+    mutt_janitor_t *janitors[MUTT_RUN_WATCHES];
+    mutt_usec_t beat_at[MUTT_RUN_WATCHES];
     mutt_usec_t settings_at;
     mutt_usec_t retry_at;
     mutt_usec_t notices_at;
@@ -78,12 +78,16 @@ keep_values(side_t *s, const mutt_reply_t *reply, size_t n)
             continue;
         }
 
-        s->values[i].data = strndup(item->str.data, item->str.len);
-        s->values[i].len = item->str.len;
+        /* no strndup(): there may be a NUL in it */
+        char *copy = malloc(item->str.len + 1);
 
-        if (s->values[i].data == NULL) {
+        if (copy == NULL) {
             return false;
         }
+
+        memcpy(copy, item->str.data, item->str.len);
+        copy[item->str.len] = '\0';
+        s->values[i] = (mutt_str_t) { copy, item->str.len };
     }
 
     return true;
@@ -153,7 +157,7 @@ fetch_settings(side_t *s, mutt_err_t *err)
 
 
 static mutt_rc_t
-beat(side_t *s, mutt_usec_t now, mutt_err_t *err)
+beat(side_t *s, mutt_janitor_t *janitor, mutt_usec_t now, mutt_err_t *err)
 {
     mutt_run_t *run = s->run;
     char token[sizeof(run->token)];
@@ -164,7 +168,7 @@ beat(side_t *s, mutt_usec_t now, mutt_err_t *err)
     (void) pthread_mutex_unlock(&run->lock);
 
     mutt_rc_t rc =
-        mutt_janitor_turn(s->janitor, s->redis, token, now, &recovered, err);
+        mutt_janitor_turn(janitor, s->redis, token, now, &recovered, err);
 
     if (recovered > 0) {
         mutt_metric_add(run->metrics, MUTT_M_RECOVERED_ALL,
@@ -175,6 +179,40 @@ beat(side_t *s, mutt_usec_t now, mutt_err_t *err)
     }
 
     return rc;
+}
+
+
+static mutt_rc_t
+beat_all(side_t *s, mutt_usec_t now, mutt_err_t *err)
+{
+    mutt_run_t *run = s->run;
+    mutt_rc_t rc = MUTT_OK;
+
+    for (int i = 0; i < MUTT_RUN_WATCHES && rc == MUTT_OK; i++) {
+        if (s->janitors[i] == NULL || now < s->beat_at[i]) {
+            continue;
+        }
+
+        s->beat_at[i] =
+            now + mutt_set_int(run->base, run->worker->watches[i].heartbeat) *
+                      MUTT_USEC_SEC;
+        rc = beat(s, s->janitors[i], now, err);
+    }
+
+    return rc;
+}
+
+
+/* What was watched over a connection that was lost says nothing. */
+static void
+forget_all(side_t *s)
+{
+    for (int i = 0; i < MUTT_RUN_WATCHES; i++) {
+        if (s->janitors[i] != NULL) {
+            mutt_janitor_forget(s->janitors[i]);
+            s->beat_at[i] = 0;
+        }
+    }
 }
 
 
@@ -191,9 +229,8 @@ turn_redis(side_t *s, mutt_usec_t now)
         }
 
         s->retry_at = now + RECONNECT_EVERY;
-        mutt_janitor_forget(s->janitor);
+        forget_all(s);
         rc = mutt_redis_connect(s->redis, &err);
-        s->beat_at = 0;
         s->settings_at = 0;
     }
 
@@ -202,10 +239,8 @@ turn_redis(side_t *s, mutt_usec_t now)
         rc = fetch_settings(s, &err);
     }
 
-    if (rc == MUTT_OK && now >= s->beat_at) {
-        s->beat_at = now + mutt_set_int(run->base, run->worker->heartbeat) *
-                               MUTT_USEC_SEC;
-        rc = beat(s, now, &err);
+    if (rc == MUTT_OK) {
+        rc = beat_all(s, now, &err);
     }
 
     /* the main thread logs the outage; this one just tries again */
@@ -265,6 +300,21 @@ on_notice(side_t *s)
 }
 
 
+static void
+destroy_side(side_t *s)
+{
+    mutt_redis_destroy(s->redis);
+    mutt_redis_destroy(s->notices);
+
+    for (int i = 0; i < MUTT_RUN_WATCHES; i++) {
+        mutt_janitor_destroy(s->janitors[i]);
+    }
+
+    free(s->values);
+    free(s);
+}
+
+
 static void *
 side_main(void *data)
 {
@@ -290,13 +340,34 @@ side_main(void *data)
         free((char *) s->values[i].data);
     }
 
-    mutt_redis_destroy(s->redis);
-    mutt_redis_destroy(s->notices);
-    mutt_janitor_destroy(s->janitor);
-    free(s->values);
-    free(s);
+    destroy_side(s);
 
     return NULL;
+}
+
+
+static bool
+create_janitors(side_t *s)
+{
+    const mutt_worker_t *worker = s->run->worker;
+
+    for (int i = 0; i < MUTT_RUN_WATCHES; i++) {
+        const mutt_watch_t *watch = &worker->watches[i];
+
+        if (watch->kind == NULL) {
+            break;
+        }
+
+        s->janitors[i] = mutt_janitor_create(
+            s->run->base, watch->kind, worker->queueless ? "" : s->run->pod,
+            mutt_set_int(s->run->base, watch->lease) * MUTT_USEC_SEC);
+
+        if (s->janitors[i] == NULL) {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 
@@ -315,23 +386,16 @@ mutt_side_start(mutt_run_t *run)
     s->run = run;
     s->redis = mutt_redis_create(run->base, name);
     s->notices = mutt_redis_create(run->base, name);
-    s->janitor = mutt_janitor_create(
-        run->base, run->worker->kind, run->pod,
-        mutt_set_int(run->base, run->worker->lease) * MUTT_USEC_SEC);
     s->values = calloc(MUTT_SETTING_COUNT, sizeof(mutt_str_t));
 
-    if (s->redis != NULL && s->notices != NULL && s->janitor != NULL &&
-        s->values != NULL &&
+    if (s->redis != NULL && s->notices != NULL && s->values != NULL &&
+        create_janitors(s) &&
         pthread_create(&run->side, NULL, side_main, s) == 0) {
         run->side_started = true;
         return true;
     }
 
-    mutt_redis_destroy(s->redis);
-    mutt_redis_destroy(s->notices);
-    mutt_janitor_destroy(s->janitor);
-    free(s->values);
-    free(s);
+    destroy_side(s);
 
     return false;
 }

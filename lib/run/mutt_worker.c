@@ -13,6 +13,9 @@
 #define IDLE_WAIT_MAX (50 * 1000)
 #define BACKOFF_FIRST (50 * 1000)
 #define BACKOFF_LAST (5 * MUTT_USEC_SEC)
+
+/* an outage that has lasted for some back-offs is shown by /health */
+#define BACKOFF_TELL (400 * 1000)
 #define DRAIN_MAX (9 * MUTT_USEC_SEC)
 
 
@@ -41,6 +44,13 @@ mutt_queue_t *
 mutt_run_queue(mutt_run_t *run)
 {
     return run->queue;
+}
+
+
+mutt_redis_t *
+mutt_run_redis(mutt_run_t *run)
+{
+    return run->redis;
 }
 
 
@@ -158,14 +168,14 @@ maybe_reload(mutt_run_t *run, mutt_usec_t now, mutt_usec_t *due)
 }
 
 
-static mutt_usec_t
-jitter(mutt_usec_t most)
+mutt_usec_t
+mutt_run_jitter(mutt_usec_t wait_us)
 {
     uint32_t r = 0;
 
     (void) mutt_random(&r, sizeof(r));
 
-    return most / 2 + (mutt_usec_t) (r % (uint64_t) (most / 2 + 1));
+    return wait_us / 2 + (mutt_usec_t) (r % (uint64_t) (wait_us + 1));
 }
 
 
@@ -194,15 +204,15 @@ turn(mutt_run_t *run, loop_t *loop, mutt_err_t *err)
         mutt_run_check(run, "setup", true, "ok");
     }
 
-    if (!mutt_queue_registered(run->queue)) {
-        rc = register_queue(run, err);
+    rc = MUTT_OK;
 
-        if (rc != MUTT_OK) {
-            return rc;
-        }
+    if (run->queue != NULL && !mutt_queue_registered(run->queue)) {
+        rc = register_queue(run, err);
+    } else if (!mutt_redis_connected(run->redis)) {
+        rc = mutt_redis_connect(run->redis, err);
     }
 
-    return run->worker->turn(run, err);
+    return rc == MUTT_OK ? run->worker->turn(run, err) : rc;
 }
 
 
@@ -226,7 +236,12 @@ outage(mutt_run_t *run, loop_t *loop, mutt_rc_t rc, const mutt_err_t *err)
         loop->backoff = BACKOFF_FIRST;
     }
 
-    mutt_run_sleep(run, jitter(loop->backoff));
+    /* not for a lost connection that is made again at once */
+    if (loop->backoff >= BACKOFF_TELL) {
+        mutt_run_check(run, "loop", false, mutt_rc_word(rc));
+    }
+
+    mutt_run_sleep(run, mutt_run_jitter(loop->backoff));
     loop->backoff =
         loop->backoff * 2 > BACKOFF_LAST ? BACKOFF_LAST : loop->backoff * 2;
 }
@@ -237,6 +252,7 @@ recovered(mutt_run_t *run, loop_t *loop)
 {
     if (loop->backoff != 0) {
         mutt_log(run->log, MUTT_LOG_INFO, "loop", "the dependency is back");
+        mutt_run_check(run, "loop", true, "ok");
         loop->backoff = 0;
     }
 }
@@ -297,7 +313,7 @@ finish(mutt_run_t *run)
         __atomic_store_n(&run->turned_at, mutt_time_mono(), __ATOMIC_RELAXED);
     }
 
-    if (mutt_queue_registered(run->queue) &&
+    if (run->queue != NULL && mutt_queue_registered(run->queue) &&
         mutt_queue_leave(run->queue, &err) != MUTT_OK) {
         mutt_log(run->log, MUTT_LOG_WARNING, "queue",
                  "could not sign off, others will recover: %s", err.text);
@@ -340,6 +356,28 @@ harden(void)
 }
 
 
+static bool
+create_redis(mutt_run_t *run)
+{
+    char name[MUTT_RUN_TEXT * 3];
+
+    if (run->worker->queueless) {
+        (void) snprintf(name, sizeof(name), "%s:%s", run->worker->kind,
+                        run->pod);
+        run->redis = mutt_redis_create(run->base, name);
+        return run->redis != NULL;
+    }
+
+    run->queue = mutt_queue_create(run->base, run->worker->kind, run->pod);
+
+    if (run->queue != NULL) {
+        run->redis = mutt_queue_redis(run->queue);
+    }
+
+    return run->queue != NULL;
+}
+
+
 static mutt_rc_t
 create(mutt_run_t *run, mutt_err_t *err)
 {
@@ -356,14 +394,13 @@ create(mutt_run_t *run, mutt_err_t *err)
                         mutt_set_bool(run->base, MUTT_SET_LOG_JSON_ENABLED));
     run->metrics = calloc(mutt_metrics_slots(), sizeof(uint64_t));
     run->ctx = calloc(1, run->worker->ctx_size);
-    run->queue = mutt_queue_create(run->base, run->worker->kind, run->pod);
 
     if (run->wake_fd < 0 || run->log == NULL || run->metrics == NULL ||
         run->ctx == NULL) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory at start");
     }
 
-    if (run->queue == NULL) {
+    if (!create_redis(run)) {
         return mutt_fail(err, MUTT_CONFIG,
                          "REDIS_URL is not redis://, rediss:// or unix://");
     }
@@ -378,6 +415,10 @@ create(mutt_run_t *run, mutt_err_t *err)
 static void
 destroy(mutt_run_t *run)
 {
+    if (run->queue == NULL) {
+        mutt_redis_destroy(run->redis);
+    }
+
     mutt_queue_destroy(run->queue);
     mutt_settings_destroy(run->current);
     mutt_settings_destroy(run->next);
@@ -428,6 +469,20 @@ run_worker(mutt_run_t *run)
 }
 
 
+static mutt_rc_t
+load_settings(mutt_run_t *run, mutt_err_t *err)
+{
+    mutt_rc_t rc = mutt_settings_load((const char *(*) (const char *) ) getenv,
+                                      &run->base, err);
+
+    if (rc == MUTT_OK && run->worker->check != NULL) {
+        rc = run->worker->check(run->base, err);
+    }
+
+    return rc;
+}
+
+
 int
 mutt_worker_main(const mutt_worker_t *worker, int argc, char **argv)
 {
@@ -450,13 +505,13 @@ mutt_worker_main(const mutt_worker_t *worker, int argc, char **argv)
 
     harden();
 
-    if (mutt_settings_load((const char *(*) (const char *) ) getenv, &run.base,
-                           &err) != MUTT_OK) {
-        (void) fprintf(stderr, "%s: %s\n", worker->service, err.text);
-        return 1;
-    }
+    int status = 1;
 
-    int status = argc > 1 ? 0 : run_worker(&run);
+    if (load_settings(&run, &err) != MUTT_OK) {
+        (void) fprintf(stderr, "%s: %s\n", worker->service, err.text);
+    } else {
+        status = argc > 1 ? 0 : run_worker(&run);
+    }
 
     destroy(&run);
 

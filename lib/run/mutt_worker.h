@@ -17,18 +17,46 @@
 #include "conf/mutt_settings.h"
 #include "core/mutt_error.h"
 #include "core/mutt_log.h"
+#include "core/mutt_time.h"
 #include "io/mutt_queue.h"
 
+#define MUTT_RUN_WATCHES 2
+
 typedef struct mutt_run_s mutt_run_t;
+
+/* Workers of one kind, whose orphans are recovered. */
+typedef struct {
+    const char *kind;
+    mutt_setting_t heartbeat;
+    mutt_setting_t lease; /* silence after which one is dead */
+} mutt_watch_t;
+
+#define MUTT_WATCH_ALERTERS                                                    \
+    {                                                                          \
+        "alerter", MUTT_SET_ALERTER_HEARTBEAT_INTERVAL,                        \
+            MUTT_SET_ALERTER_JANITOR_TIMEOUT                                   \
+    }
+#define MUTT_WATCH_FORWARDERS                                                  \
+    {                                                                          \
+        "moog", MUTT_SET_MOOG_HEARTBEAT_INTERVAL,                              \
+            MUTT_SET_MOOG_JANITOR_TIMEOUT                                      \
+    }
 
 typedef struct {
     const char *service; /* "mutt-alerter": logs and /health */
     const char *kind;    /* "alerter": processing list, heartbeat key */
     unsigned reader;     /* MUTT_S_ALERTER: its settings and metrics */
     mutt_setting_t port;
-    mutt_setting_t heartbeat;
-    mutt_setting_t lease; /* silence after which others recover it */
-    size_t ctx_size;      /* zeroed memory at mutt_run_ctx() */
+    size_t ctx_size; /* zeroed memory at mutt_run_ctx() */
+
+    /* A worker that claims from a queue watches its own kind, first, and is
+     * watched by it; one that doesn't may watch others. */
+    mutt_watch_t watches[MUTT_RUN_WATCHES];
+    bool queueless;
+
+    /* Judges settings that only this worker needs, before anything else and
+     * for --check.  NULL: there are none. */
+    mutt_rc_t (*check)(const mutt_settings_t *settings, mutt_err_t *err);
 
     /* Once, before the first turn.  Anything but MUTT_OK ends the process,
      * unless its policy is RETRY: then setup is repeated with back-off. */
@@ -66,10 +94,17 @@ int mutt_worker_main(const mutt_worker_t *worker, int argc, char **argv);
 void *mutt_run_ctx(mutt_run_t *run);
 const mutt_settings_t *mutt_run_settings(mutt_run_t *run); /* this turn's */
 const mutt_settings_t *mutt_run_base_settings(mutt_run_t *run); /* for life */
-mutt_queue_t *mutt_run_queue(mutt_run_t *run);
+mutt_queue_t *mutt_run_queue(mutt_run_t *run); /* NULL when queueless */
+mutt_redis_t *mutt_run_redis(mutt_run_t *run); /* connected in turn() */
 uint64_t *mutt_run_metrics(mutt_run_t *run);   /* any thread */
 mutt_log_t *mutt_run_log(mutt_run_t *run);     /* any thread */
 bool mutt_run_stopping(const mutt_run_t *run); /* any thread */
+
+/* Waits at most wait_us, less when a signal or news arrives. */
+void mutt_run_sleep(mutt_run_t *run, mutt_usec_t wait_us);
+
+/* A random time of wait_us, 50 % more or less. */
+mutt_usec_t mutt_run_jitter(mutt_usec_t wait_us);
 
 /*
  * A dependency's state for /health, e.g. ("postgresql", "ok"), or

@@ -58,8 +58,8 @@ do_claim(shell_t *s, const char *arg, mutt_err_t *err)
     mutt_pool_reset(s->pool);
     s->claim.n = 0;
 
-    mutt_rc_t rc = mutt_queue_claim(s->queue, strtoul(arg, NULL, 10), s->pool,
-                                    &s->claim, err);
+    mutt_rc_t rc = mutt_queue_claim(s->queue, strtoul(arg, NULL, 10), -1,
+                                    s->pool, &s->claim, err);
 
     (void) printf("%s", mutt_rc_word(rc));
 

@@ -174,7 +174,7 @@ worker_turn(mutt_run_t *run, mutt_err_t *err)
         mutt_queue_claim(queue,
                          (size_t) mutt_set_int(mutt_run_settings(run),
                                                MUTT_SET_ALERTER_BATCH_MAX),
-                         ctx->pool, &claim, err);
+                         -1, ctx->pool, &claim, err);
 
     if (rc == MUTT_AGAIN) {
         return mutt_queue_wait(queue, WAIT_MS, err);
@@ -195,8 +195,7 @@ static const mutt_worker_t worker = {
     .kind = "alerter",
     .reader = MUTT_S_ALERTER,
     .port = MUTT_SET_METRICS_PORT_ALERTER,
-    .heartbeat = MUTT_SET_ALERTER_HEARTBEAT_INTERVAL,
-    .lease = MUTT_SET_ALERTER_JANITOR_TIMEOUT,
+    .watches = { MUTT_WATCH_ALERTERS },
     .ctx_size = sizeof(ctx_t),
     .setup = worker_setup,
     .turn = worker_turn,

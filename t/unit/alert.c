@@ -242,6 +242,29 @@ a_failure_spoils_nothing_behind_it(void **state)
 
 
 static void
+a_malformed_item_that_escapes_would_swell_is_encoded(void **state)
+{
+    static const char head[] = "{\"_failed_at\":\"t\",\"_failed_reason\":"
+                               "\"malformed\",\"raw_base64\":\"";
+    size_t len = 90u << 20;
+    char *controls = malloc(len);
+    mutt_buf_t b;
+
+    (void) state;
+    assert_non_null(controls);
+    memset(controls, 1, len);
+    mutt_buf_init(&b, 1u << 30);
+    mutt_alert_write_malformed(&b, (mutt_str_t) { controls, len }, "t",
+                               "malformed");
+    assert_true(mutt_buf_ok(&b));
+    assert_true(b.len < 512u << 20);
+    assert_memory_equal(b.data, head, sizeof(head) - 1);
+    mutt_buf_done(&b);
+    free(controls);
+}
+
+
+static void
 a_malformed_item_keeps_its_bytes(void **state)
 {
     mutt_buf_t b;
@@ -320,6 +343,7 @@ main(void)
         cmocka_unit_test(a_sample_is_cut_between_characters),
         cmocka_unit_test(a_failure_spoils_nothing_behind_it),
         cmocka_unit_test(a_malformed_item_keeps_its_bytes),
+        cmocka_unit_test(a_malformed_item_that_escapes_would_swell_is_encoded),
         cmocka_unit_test(what_is_no_alert_is_invalid),
     };
 

@@ -28,6 +28,20 @@ static const struct {
 } rows[] = {
     { "contains finds its text", { "link" }, "a link b", "", ANY, 1 },
     { "in any case", { "LiNk" }, "a lInK b", "", ANY, 1 },
+    { "also where a letter of it is no ASCII",
+      { "kiss" },
+      "xx \xe2\x84\xaa"
+      "iS\xc5\xbf \xc3\xbc",
+      "",
+      ANY,
+      1 },
+    { "but not where it only looks like one", /* a long s with a stroke */
+      { "kiss" },
+      "\xe2\x84\xaa"
+      "is\xe1\xba\x9c",
+      "",
+      ANY,
+      0 },
     { "also of letters beyond ASCII",
       { "\xc3\x9c"
         "BER" },

@@ -102,6 +102,60 @@ a_bad_value_names_its_variable(void **state)
 
 
 static void
+values_that_are_not_good_together_are_refused(void **state)
+{
+    static const struct {
+        const char *beat;
+        const char *lease;
+        const char *values[2];
+        mutt_rc_t rc;
+    } rows[] = {
+        { "ALERTER_HEARTBEAT_INTERVAL",
+          "ALERTER_JANITOR_TIMEOUT",
+          { "30", NULL },
+          MUTT_CONFIG },
+        { "ALERTER_HEARTBEAT_INTERVAL",
+          "ALERTER_JANITOR_TIMEOUT",
+          { "16", "31" },
+          MUTT_CONFIG },
+        { "ALERTER_HEARTBEAT_INTERVAL",
+          "ALERTER_JANITOR_TIMEOUT",
+          { "16", "32" },
+          MUTT_OK },
+        { "MOOG_HEARTBEAT_INTERVAL",
+          "MOOG_JANITOR_TIMEOUT",
+          { NULL, "19" },
+          MUTT_CONFIG },
+        { "MOOG_HEARTBEAT_INTERVAL",
+          "MOOG_JANITOR_TIMEOUT",
+          { "1", "2" },
+          MUTT_OK },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *env[] = { rows[i].beat, rows[i].values[0], rows[i].lease,
+                              rows[i].values[1], NULL };
+        mutt_settings_t *s = NULL;
+        mutt_err_t err = { 0 };
+
+        environment = env;
+        assert_int_equal(mutt_settings_load(get, &s, &err), rows[i].rc);
+
+        if (rows[i].rc == MUTT_OK) {
+            mutt_settings_destroy(s);
+            continue;
+        }
+
+        assert_non_null(strstr(err.text, rows[i].beat));
+        assert_non_null(strstr(err.text, rows[i].lease));
+        assert_null(s);
+    }
+}
+
+
+static void
 a_stored_value_wins_unless_it_is_bad(void **state)
 {
     const char *env[] = { "INGEST_MAX_RATE", "7", NULL };
@@ -167,6 +221,7 @@ main(void)
         cmocka_unit_test(defaults_hold_without_an_environment),
         cmocka_unit_test(every_default_fits_its_own_row),
         cmocka_unit_test(a_bad_value_names_its_variable),
+        cmocka_unit_test(values_that_are_not_good_together_are_refused),
         cmocka_unit_test(a_stored_value_wins_unless_it_is_bad),
         cmocka_unit_test(a_secret_comes_from_its_file_first),
     };

@@ -47,12 +47,22 @@ local kinds = 6 + 2 * n
 local wrong = check(ledger, 'hash')
 if wrong then return wrong end
 
+-- what was counted so far; one call a kind, for there may be many
+local counted = {}
+
 for k = 0, n_kinds - 1 do
-    local key = ARGV[kinds + 6 * k] or ''
-    wrong = check(key, 'string') or check(key .. ':triggered', 'string')
-    if wrong then return wrong end
-    if not tonumber(redis.call('GET', key) or 0) then
+    local at = kinds + 6 * k
+    local key = ARGV[at] or ''
+    local value = redis.pcall('GET', key)
+    if value and (type(value) ~= 'string'
+        or #value > 15 or string.find(value, '^%d+$') == nil) then
         return redis.error_reply('WRONGTYPE ' .. key .. ' is no number')
+    end
+    counted[key] = value
+    if (tonumber(value or 0)) + (tonumber(ARGV[at + 1]) or 0)
+        >= (tonumber(ARGV[at + 2]) or 0) then
+        wrong = check(key .. ':triggered', 'string')
+        if wrong then return wrong end
     end
 end
 
@@ -106,11 +116,17 @@ for k = 0, n_kinds - 1 do
     local at = kinds + 6 * k
     local key, times = ARGV[at], tonumber(ARGV[at + 1])
     local threshold, expiry = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-    local count = redis.call('INCRBY', key, times)
-    local ttl = redis.call('PTTL', key)
-    if ttl < 0 then
-        ttl = expiry * 1000
-        redis.call('PEXPIRE', key, ttl)
+    local count, ttl = times, expiry * 1000
+    if counted[key] then
+        count = redis.call('INCRBY', key, times)
+        ttl = redis.call('PTTL', key)
+        if ttl < 0 then
+            ttl = expiry * 1000
+            redis.call('PEXPIRE', key, ttl)
+        end
+    else
+        redis.call('SET', key, times, 'PX', ttl)
+        counted[key] = true
     end
     if count >= threshold
         and redis.call('SET', key .. ':triggered', '1', 'NX', 'PX',

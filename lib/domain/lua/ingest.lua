@@ -6,7 +6,8 @@
 --       5 minute, 6 hour, 7 day counter
 -- ARGV  cap, rejected_max, dedup_window_s, dedup prefix, rate_limit (0: off),
 --       rate_window_s, n_requests; then per request: key id, n_events,
---       n_rejected, n_events pairs (id chosen by the client or "", element),
+--       n_rejected, n_ids (0, or n_events: some were chosen by the client),
+--       n_ids ids ("" where it is not the client's), n_events elements,
 --       n_rejected elements
 -- Returns {accepted in all, limiter failed 0/1}, then per request: status
 --       (0 queued, 1 queue full, 2 rate limited, 3 larger than the window),
@@ -80,8 +81,9 @@ for r = 1, n_requests do
     local key_id = ARGV[at]
     local n = tonumber(ARGV[at + 1])
     local n_rejected = tonumber(ARGV[at + 2])
-    local first = at + 3
-    local behind = first + 2 * n
+    local ids = at + 4
+    local first = ids + tonumber(ARGV[at + 3])
+    local behind = first + n
     at = behind + n_rejected
 
     local status = 0
@@ -97,17 +99,23 @@ for r = 1, n_requests do
 
     local pushed, duplicates = 0, 0
 
-    if status == 0 then
+    if status == 0 and (first == ids or dedup_window <= 0) then
+        for i = first, behind - 1, CHUNK do
+            redis.call('LPUSH', queue,
+                unpack(ARGV, i, math.min(i + CHUNK, behind) - 1))
+        end
+        pushed = n
+    elseif status == 0 then
         local chunk = {}
-        for i = first, behind - 1, 2 do
-            local own = ARGV[i]
+        for i = first, behind - 1 do
+            local own = ARGV[i - n]
             local fresh = true
-            if own ~= '' and dedup_window > 0 then
+            if own ~= '' then
                 fresh = redis.call('SET', dedup_prefix .. key_id .. ':' .. own,
                     '1', 'NX', 'EX', dedup_window)
             end
             if fresh then
-                chunk[#chunk + 1] = ARGV[i + 1]
+                chunk[#chunk + 1] = ARGV[i]
                 pushed = pushed + 1
                 if #chunk == CHUNK then
                     redis.call('LPUSH', queue, unpack(chunk))
@@ -120,6 +128,9 @@ for r = 1, n_requests do
         if #chunk > 0 then
             redis.call('LPUSH', queue, unpack(chunk))
         end
+    end
+
+    if status == 0 then
         for i = behind, at - 1 do
             if rejected_max > 0 then
                 redis.call('LPUSH', rejected, ARGV[i])

@@ -3,14 +3,21 @@
 --   accepted + external_in + meta_created = terminal + in flight
 --
 -- KEYS  1 ledger, 2 workers, 3 ingest queue, 4 alert queue, 5 retries,
---       6 alerter's dead letters, 7 forwarder's dead letters
+--       6 alerter's dead letters, 7 forwarder's dead letters; for the details
+--       also 8 epoch
 -- ARGV  prefix of the processing lists
--- Returns name, value, name, value, ...; "difference" last
+-- Returns name, value, name, value, ...; "difference" last.  The details, in
+--       front of it: "processing:{kind}:{pod}" for each worker's list, "epoch",
+--       and "oldest", the _received_at of the oldest item that waits in the
+--       ingest queue or is in a worker's hands, "" for none
 --
 -- Reads processing lists that KEYS cannot name; standalone Redis allows it.
+-- What a purge takes from the dead or the dead letters is counted by it.
 
 local ledger, workers = KEYS[1], KEYS[2]
 local prefix = ARGV[1]
+local epoch = KEYS[8]
+local oldest = ''
 
 local reply = {}
 local balance = 0
@@ -27,8 +34,18 @@ local function counters(names, sign)
     end
 end
 
+local function look(list)
+    local item = redis.call('LINDEX', list, -1)
+    local at = item and string.match(string.sub(item, 1, 512),
+        '"_received_at":"([%d:.TZ-]+)"')
+    if at and (oldest == '' or at < oldest) then
+        oldest = at
+    end
+end
+
 counters({'accepted', 'external_in', 'meta_created'}, 1)
-counters({'logged', 'suppressed', 'unhandled', 'delivered', 'dead'}, -1)
+counters({'logged', 'suppressed', 'unhandled', 'delivered', 'dead',
+    'dead_purged', 'dlq_purged'}, -1)
 
 add('ingest_queue', redis.call('LLEN', KEYS[3]), -1)
 add('alert_queue', redis.call('LLEN', KEYS[4]), -1)
@@ -37,11 +54,30 @@ add('dlq_alerter', redis.call('LLEN', KEYS[6]), -1)
 add('dlq_moog', redis.call('LLEN', KEYS[7]), -1)
 
 -- the doorbell's list belongs to no worker
-local processing = redis.call('LLEN', prefix .. 'alerter:')
+local lists = {'alerter:'}
 for _, worker in ipairs(redis.call('SMEMBERS', workers)) do
-    processing = processing + redis.call('LLEN', prefix .. worker)
+    lists[#lists + 1] = worker
+end
+
+local processing, each = 0, {}
+for i, list in ipairs(lists) do
+    each[i] = redis.call('LLEN', prefix .. list)
+    processing = processing + each[i]
 end
 add('processing', processing, -1)
+
+if epoch then
+    look(KEYS[3])
+    for i, list in ipairs(lists) do
+        look(prefix .. list)
+        reply[#reply + 1] = 'processing:' .. list
+        reply[#reply + 1] = each[i]
+    end
+    reply[#reply + 1] = 'epoch'
+    reply[#reply + 1] = tonumber(redis.call('GET', epoch)) or 0
+    reply[#reply + 1] = 'oldest'
+    reply[#reply + 1] = oldest
+end
 
 reply[#reply + 1] = 'difference'
 reply[#reply + 1] = balance

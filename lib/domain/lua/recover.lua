@@ -5,7 +5,7 @@
 -- KEYS  1 fence, 2 workers, 3 heartbeats, 4 heartbeat key, 5 processing list,
 --       6 source queue, 7 dead letters
 -- ARGV  id, observed token ("" for none), most items (<= 1000),
---       most attempts (-1: a crash is not counted)
+--       most attempts (-1: a crash is not counted), now as RFC 3339
 -- Returns items moved; -1 when the token has changed.  Repeat while the
 --       answer is "most items"
 --
@@ -16,6 +16,7 @@ local fence, workers, beats, beat = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local processing, source, dlq = KEYS[5], KEYS[6], KEYS[7]
 local id, token = ARGV[1], ARGV[2]
 local most, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
+local now = ARGV[5]
 
 if (redis.call('HGET', fence, id) or '') ~= token then
     return -1
@@ -41,8 +42,18 @@ for _, item in ipairs(items) do
             string.match(item, '^({"_attempts":)(%d+)(.*)$')
         if head then
             attempts = tonumber(attempts) + 1
-            item = head .. string.format('%d', attempts) .. rest
+            head = head .. string.format('%d', attempts)
             exhausted = attempts > limit
+        end
+        if exhausted then
+            -- an earlier failure goes
+            rest = string.gsub(rest, '^,"_failed_at":"[^"]*"', '')
+            rest = string.gsub(rest, '^,"_failed_reason":"[^"]*"', '')
+            head = head .. ',"_failed_at":"' .. now
+                .. '","_failed_reason":"crashed"'
+        end
+        if head then
+            item = head .. rest
         end
     end
     if exhausted then

@@ -33,6 +33,7 @@ use Mutt::Ports;
 use Mutt::Postgres;
 use Mutt::Process;
 use Mutt::Proxy;
+use Mutt::Shim;
 use Redis;
 use Test::More import => [qw(diag done_testing is ok)];
 use Time::HiRes qw(sleep time);
@@ -63,7 +64,7 @@ sub new {
     my $self = bless {
         dir => $dir, pid => $$, build => find_build(), parts => {},
         order => [], env => {}, server => undef, http => '', main => '',
-        allowed => [], port => {}, redis_conf => [],
+        allowed => [], port => {}, redis_conf => [], primary => 'redis',
         key => { ingest => 'test-ingest-' . random_hex(),
             admin => 'test-admin-' . random_hex() },
     }, $class;
@@ -127,6 +128,26 @@ sub fault {
     return $self;
 }
 
+# Loads a shared object of t/fault/shims into parts, at their next start;
+# returns the numbers they share with it, see Mutt::Shim.
+sub shim {
+    my ($self, $name, @parts) = @_;
+
+    my $shim = Mutt::Shim->new($self->{build}, $self->{dir}, $name);
+
+    push @{ $self->{shims}{$_} }, $shim for @parts;
+    return $shim;
+}
+
+# Cuts Redis' power: what it has not synced is gone.  Needs the shim "fsync"
+# in redis; returns how many bytes it were.
+sub lose_power {
+    my ($self, $shim) = @_;
+
+    $self->kill('redis');
+    return $shim->lose_power(glob "$self->{dir}/appendonlydir/*.incr.aof");
+}
+
 # A pattern of lines that may be in an error log although they are alerts.
 sub allow_alert {
     my ($self, $pattern) = @_;
@@ -170,7 +191,8 @@ sub launch {
     $self->reserve($name);
     $self->{parts}{$name} = $self->make($name) unless $self->{parts}{$name};
     $self->write_conf() if $name eq 'nginx';
-    $self->process($name)->start($self->part_env($name), %env);
+    $self->process($name)->start($self->part_env($name),
+        $self->shim_env($name), %env);
     return $self;
 }
 
@@ -347,7 +369,7 @@ sub redis {
     my ($self, $command, @args) = @_;
 
     my $redis = $self->{redis} //= Redis->new(
-        sock => "$self->{dir}/redis.sock", cnx_timeout => 5,
+        sock => "$self->{dir}/$self->{primary}.sock", cnx_timeout => 5,
         read_timeout => 20, encoding => undef, on_connect => sub { });
     my $method = lc $command;
 
@@ -417,6 +439,18 @@ sub rule {
     return $id;
 }
 
+# Stores a live setting, everywhere it is kept, and tells of it.
+sub setting {
+    my ($self, $key, $value) = @_;
+
+    $self->sql('INSERT INTO dynamic_config (key, value, updated_by)'
+        . " VALUES (?, ?, 'test') ON CONFLICT (key) DO UPDATE SET value = ?",
+        $key, $value, $value) if $self->{parts}{postgres};
+    $self->redis('set', "mutt:config:$key", $value);
+    $self->redis('publish', 'mutt:config:updates', $key);
+    return $self;
+}
+
 # What the webhook sink has seen.
 sub sink_stats {
     my ($self) = @_;
@@ -437,7 +471,25 @@ sub done {
 sub finish {
     my ($self) = @_;
 
-    return if $self->{finished}++;
+    return if $self->{finished};
+
+    my @found = $self->settle();
+
+    for my $i (0 .. $#promises) {
+        is($found[$i], '', $promises[$i]);
+    }
+
+    if (!Test::More->builder->is_passing()) {
+        $self->show_logs();
+        File::Temp::cleanup() unless $ENV{MUTT_KEEP};
+    }
+}
+
+# Stops all parts; returns what speaks against each promise, a text each.
+sub settle {
+    my ($self) = @_;
+
+    $self->{finished} = 1;
 
     my @strays = $self->stray_keys();
     my @open = $self->open_transactions();
@@ -453,17 +505,9 @@ sub finish {
     }
 
     my @faults = map { $_->faults() } values %{ $self->{parts} };
-    my @found = ([ $self->alerts() ], [ $self->reports() ], \@faults,
-        \@strays, \@open);
 
-    for my $i (0 .. $#promises) {
-        is(join("\n", @{ $found[$i] }), '', $promises[$i]);
-    }
-
-    if (!Test::More->builder->is_passing()) {
-        $self->show_logs();
-        File::Temp::cleanup() unless $ENV{MUTT_KEEP};
-    }
+    return map { join "\n", @$_ } [ $self->alerts() ], [ $self->reports() ],
+        \@faults, \@strays, \@open;
 }
 
 END {
@@ -505,7 +549,8 @@ sub reports {
 sub stray_keys {
     my ($self) = @_;
 
-    return unless $self->{parts}{redis} && $self->process('redis')->running();
+    return unless $self->{parts}{redis}
+        && $self->process($self->{primary})->running();
 
     my @keys = eval { $self->redis('keys', '*') };
 
@@ -571,13 +616,10 @@ sub make {
 
     my %of = (
         redis => sub { (
-            command => [ 'redis-server', '--port', $self->port('redis'),
-                '--bind', '127.0.0.1', '--unixsocket', "$dir/redis.sock",
-                '--dir', $dir, '--appendonly', 'yes', '--appendfsync',
-                'everysec', '--save', '', '--maxmemory-policy', 'noeviction',
-                @{ $self->{redis_conf} } ]) },
+            command => [ $self->redis_command($name), @{ $self->{redis_conf} }
+            ]) },
         nginx => sub { (
-            command => [ 'nginx', '-c', "$dir/nginx.conf", '-e',
+            command => [ program_path('nginx'), '-c', "$dir/nginx.conf", '-e',
                 "$dir/error.log", '-g', 'daemon off;' ],
             stop => 'QUIT', orphan => 'TERM') },
         sink => sub { (
@@ -591,6 +633,52 @@ sub make {
 
     return Mutt::Process->new(name => $name, log => "$dir/$name.log",
         ($of{$name} // $worker)->());
+}
+
+# nginx starts its successor by the name it was started with itself.
+sub program_path {
+    my ($name) = @_;
+
+    my ($path) = grep { -x } map { "$_/$name" } split /:/, $ENV{PATH};
+
+    return $path // $name;
+}
+
+sub redis_command {
+    my ($self, $name) = @_;
+
+    my $dir = $self->{dir};
+
+    return ('redis-server', '--port', $self->port($name), '--bind',
+        '127.0.0.1', '--unixsocket', "$dir/$name.sock", '--dir', $dir,
+        '--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '',
+        '--maxmemory-policy', 'noeviction');
+}
+
+# A second Redis that follows the first, not started yet.
+sub replica {
+    my ($self, $name) = @_;
+
+    my $dir = "$self->{dir}/$name";
+
+    mkdir $dir;
+    $self->reserve($_) for 'redis', $name;
+    $self->{parts}{$name} = Mutt::Process->new(name => $name,
+        log => "$self->{dir}/$name.log", command => [
+            $self->redis_command($name), '--dir', $dir, '--replicaof',
+            '127.0.0.1', $self->port('redis') ]);
+    return $self;
+}
+
+# The replica becomes the Redis that everybody finds behind the proxy.
+sub promote {
+    my ($self, $name) = @_;
+
+    delete $self->{redis};
+    $self->{primary} = $name;
+    $self->redis(qw(replicaof no one));
+    $self->fault('redis', 'to', $self->port($name));
+    return $self;
 }
 
 sub make_proxy {
@@ -624,10 +712,11 @@ sub database_url {
 sub part_env {
     my ($self, $name) = @_;
 
-    return if $name =~ /^(?:redis|postgres|\w+-proxy)$/;
+    return if $name =~ /^(?:redis\d*|postgres|\w+-proxy)$/;
 
     my ($kind) = $name =~ /^([a-z]+)/;
-    my $san = "log_path=$self->{dir}/sanitizer.$name:exitcode=99";
+    my $san = "log_path=$self->{dir}/sanitizer.$name:exitcode=99"
+        . ':verify_asan_link_order=0';
     my %env = (
         ASAN_OPTIONS => "$san:detect_leaks=1",
         UBSAN_OPTIONS => "$san:print_stacktrace=1",
@@ -648,7 +737,6 @@ sub part_env {
         : 'mutt_alerter_app') if $self->{pg};
     $env{"METRICS_PORT_$port_of{$kind}"} = $self->port($name)
         if $port_of{$kind};
-    $env{LD_PRELOAD} = runtime() if $name eq 'nginx' && $self->sanitized();
 
     for my $key (sort keys %{ $self->{env} }) {
         my ($part, $variable) = $key =~ /^(\w+)\.(\w+)$/ ? ($1, $2)
@@ -659,6 +747,22 @@ sub part_env {
     }
 
     return %env;
+}
+
+# The sanitizer's runtime has to come first, except that it must not serve an
+# allocation that is to fail.
+sub shim_env {
+    my ($self, $name) = @_;
+
+    my @shims = @{ $self->{shims}{$name} // [] };
+    my $asan = $name !~ /^(?:redis|postgres|\w+-proxy)$/
+        && ($name eq 'nginx' || @shims) && $self->sanitized();
+    my @objects = ((map { $_->{object} } grep { $_->{name} eq 'alloc' } @shims),
+        $asan ? runtime() : (),
+        map { $_->{object} } grep { $_->{name} ne 'alloc' } @shims);
+
+    return @objects ? (LD_PRELOAD => "@objects", map { %{ $_->{env} } } @shims)
+        : ();
 }
 
 sub write_conf {
@@ -721,6 +825,7 @@ sub wait_ready {
         # ping() keeps a handle that met a server still loading, and echo is
         # answered by one
         redis => sub { defined $self->redis('exists', 'mutt:ledger') },
+        redis2 => sub { Mutt::Http::open_raw($self->port('redis2')) },
         nginx => sub { Mutt::Http::open_raw($self->port('nginx')) },
         sink => sub { Mutt::Http::open_raw($self->port('sink')) },
     );

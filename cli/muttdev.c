@@ -1,0 +1,214 @@
+/* muttdev: commands for people who run MUTT.  Here they are found by name. */
+
+#include "muttdev.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int version(int argc, char **argv);
+static int help(int argc, char **argv);
+
+static const muttdev_command_t version_command = {
+    .name = "version",
+    .synopsis = "",
+    .summary = "print the version",
+    .help = "",
+    .run = version,
+};
+
+static const muttdev_command_t help_command = {
+    .name = "help",
+    .synopsis = "[COMMAND]",
+    .summary = "list the commands, or explain one",
+    .help = "",
+    .run = help,
+};
+
+static const muttdev_command_t *const commands[] = {
+    &muttdev_check_ledger, &muttdev_check_orphans, &muttdev_check_promise,
+    &version_command,      &help_command,          NULL,
+};
+
+
+/* How many words of argv spell the name; 0 when they do not. */
+static int
+words_of(const char *name, int argc, char **argv)
+{
+    int n = 0;
+
+    for (;;) {
+        size_t len = strcspn(name, " ");
+
+        if (n == argc || strlen(argv[n]) != len ||
+            strncmp(argv[n], name, len) != 0) {
+            return 0;
+        }
+
+        n++;
+
+        if (name[len] == '\0') {
+            return n;
+        }
+
+        name += len + 1;
+    }
+}
+
+
+static void
+print_row(FILE *out, const muttdev_command_t *command)
+{
+    (void) fprintf(out, "  %-16s %s\n", command->name, command->summary);
+}
+
+
+/* The commands whose first word this is; false when there are none. */
+static bool
+list_group(FILE *out, const char *word)
+{
+    size_t len = strlen(word);
+    bool any = false;
+
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (strncmp(commands[i]->name, word, len) == 0 &&
+            commands[i]->name[len] == ' ') {
+            print_row(out, commands[i]);
+            any = true;
+        }
+    }
+
+    return any;
+}
+
+
+static void
+list(FILE *out)
+{
+    (void) fprintf(out, "usage: muttdev COMMAND [OPTIONS]\n\n");
+
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        print_row(out, commands[i]);
+    }
+
+    (void) fprintf(out,
+                   "\nSettings come from the environment, or from the "
+                   "private stack in $MUTT_HOME\n(default var).  \"muttdev "
+                   "help COMMAND\" explains one.\n");
+}
+
+
+int
+muttdev_usage(const muttdev_command_t *command)
+{
+    (void) fprintf(stderr, "usage: muttdev %s %s\n", command->name,
+                   command->synopsis);
+
+    return MUTTDEV_USAGE;
+}
+
+
+int
+muttdev_help(const muttdev_command_t *command)
+{
+    (void) printf("muttdev %s %s\n\n%s\n%s", command->name, command->synopsis,
+                  command->summary, command->help);
+
+    return MUTTDEV_DONE;
+}
+
+
+static int
+version(int argc, char **argv)
+{
+    (void) argv;
+
+    if (argc > 1) {
+        return muttdev_usage(&version_command);
+    }
+
+    (void) printf("muttdev %s\n", MUTT_VERSION);
+
+    return MUTTDEV_DONE;
+}
+
+
+static const muttdev_command_t *
+find(int argc, char **argv, int *words)
+{
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        *words = words_of(commands[i]->name, argc, argv);
+
+        if (*words > 0) {
+            return commands[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+unknown(int argc, char **argv)
+{
+    (void) fprintf(stderr, "muttdev: no command \"%s%s%s\"\n", argv[0],
+                   argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+
+    if (!list_group(stderr, argv[0])) {
+        list(stderr);
+    }
+
+    return MUTTDEV_USAGE;
+}
+
+
+static int
+help(int argc, char **argv)
+{
+    int words;
+
+    if (argc == 1) {
+        list(stdout);
+        return MUTTDEV_DONE;
+    }
+
+    const muttdev_command_t *command = find(argc - 1, argv + 1, &words);
+
+    if (command != NULL && words == argc - 1) {
+        return muttdev_help(command);
+    }
+
+    if (argc == 2 && list_group(stdout, argv[1])) {
+        return MUTTDEV_DONE;
+    }
+
+    return unknown(argc - 1, argv + 1);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int words;
+
+    if (argc < 2) {
+        list(stderr);
+        return MUTTDEV_USAGE;
+    }
+
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        list(stdout);
+        return MUTTDEV_DONE;
+    }
+
+    if (strcmp(argv[1], "--version") == 0) {
+        return version(1, argv);
+    }
+
+    const muttdev_command_t *command = find(argc - 1, argv + 1, &words);
+
+    if (command == NULL) {
+        return unknown(argc - 1, argv + 1);
+    }
+
+    return command->run(argc - words, argv + words);
+}

@@ -1,0 +1,48 @@
+/*
+ * What the commands of muttdev share.  A command is one row: its name, its
+ * help and its function; keys and passwords come from the environment or a
+ * stack's mutt.env, never from an argument.
+ */
+
+#ifndef MUTTDEV_H
+#define MUTTDEV_H
+
+#include "conf/mutt_settings.h"
+#include "core/mutt_error.h"
+
+#define MUTTDEV_DONE 0
+#define MUTTDEV_FAILED 1
+#define MUTTDEV_USAGE 2
+
+typedef struct {
+    const char *name;     /* "check ledger" */
+    const char *synopsis; /* what may follow it */
+    const char *summary;  /* a line of the list of commands */
+    const char *help;     /* the rest of its page; ends in a line feed */
+    /* argv[0] is the last word of the name; returns the exit status. */
+    int (*run)(int argc, char **argv);
+} muttdev_command_t;
+
+extern const muttdev_command_t muttdev_check_ledger;
+extern const muttdev_command_t muttdev_check_orphans;
+extern const muttdev_command_t muttdev_check_promise;
+
+/* Prints how a command is called, on stderr; returns MUTTDEV_USAGE. */
+int muttdev_usage(const muttdev_command_t *command);
+
+/* Prints a command's page; returns MUTTDEV_DONE. */
+int muttdev_help(const muttdev_command_t *command);
+
+/*
+ * The settings that the workers would have: of the environment, or, where it
+ * names neither a Redis nor a PostgreSQL, of the private stack's mutt.env in
+ * $MUTT_HOME (default var).  Deadlines that are not given are longer than a
+ * worker's.  The caller destroys them.
+ */
+MUTT_CHECKED mutt_rc_t muttdev_settings(mutt_settings_t **settings,
+                                        mutt_err_t *err);
+
+/* Reads "60" or "60s" as seconds; false when it is neither. */
+bool muttdev_seconds(const char *text, double *seconds);
+
+#endif

@@ -1,0 +1,248 @@
+
+/*
+ * The management API: a request is a flow of named steps, run one after the
+ * other; the text of most answers is made by PostgreSQL.
+ */
+
+
+#ifndef _NGX_MUTT_API_H_INCLUDED_
+#define _NGX_MUTT_API_H_INCLUDED_
+
+
+#include "ngx_mutt_module.h"
+
+
+#define NGX_MUTT_FAULTS  24
+
+
+typedef struct ngx_mutt_flow_s  ngx_mutt_flow_t;
+
+/*
+ * A step ends with NGX_OK for "go on", or starts one operation whose handler
+ * resumes the flow and returns NGX_AGAIN, or answers and returns NGX_DONE.
+ */
+typedef ngx_int_t (*ngx_mutt_step_pt)(ngx_mutt_flow_t *flow);
+
+
+struct ngx_mutt_step_s {
+    const char        *name;     /* NULL ends the list */
+    ngx_mutt_step_pt   run;
+};
+
+
+/* what is wrong with a field or a parameter */
+typedef struct {
+    mutt_str_t         name;
+    const char        *reason;
+    ngx_flag_t         missing;
+} ngx_mutt_fault_t;
+
+
+/* what a list is asked for; numbers as text for PostgreSQL */
+typedef struct {
+    char               page[24];
+    char               limit[24];
+    char               offset[24];
+    const char        *at;         /* of a cursor: microseconds, or NULL */
+    const char        *id;
+    ngx_int_t          n_page;
+    ngx_int_t          n_limit;
+} ngx_mutt_paging_t;
+
+
+struct ngx_mutt_flow_s {
+    ngx_mutt_body_t            body;      /* first: the body reader's */
+    ngx_http_request_t        *request;
+    ngx_mutt_ctx_t            *ctx;
+    const ngx_mutt_step_t     *step;      /* the next */
+    ngx_mutt_query_t           query;
+    const mutt_json_member_t  *members;   /* of the body, until the next */
+    size_t                     n_members;
+    ngx_mutt_fault_t           faults[NGX_MUTT_FAULTS];
+    ngx_uint_t                 n_faults;
+    ngx_mutt_paging_t          paging;
+    const char                *reason;    /* of a change; NULL: none given */
+    void                     (*unsure)(void); /* if it may be a change */
+    ngx_int_t                  rc;        /* of the answer */
+    ngx_uint_t                 tries;
+    void                      *data;      /* of the resource */
+    unsigned                   resumed:1;
+};
+
+
+/* ngx_mutt_api_flow.c */
+
+/* The handler of routes with steps. */
+ngx_int_t ngx_mutt_flow(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+
+/* Goes on with the next step, from the handler of an operation. */
+void ngx_mutt_flow_resume(ngx_mutt_flow_t *flow);
+
+/* The step that reads the body, a JSON object or, if optional, nothing. */
+ngx_int_t ngx_mutt_step_body(ngx_mutt_flow_t *flow);
+ngx_int_t ngx_mutt_step_optional_body(ngx_mutt_flow_t *flow);
+
+/*
+ * Runs a statement of which values 0 to n - 1 are set; when it fails the
+ * flow ends with the error.  Values live until the answer.
+ */
+ngx_int_t ngx_mutt_flow_query(ngx_mutt_flow_t *flow, mutt_sql_t statement,
+    ngx_uint_t n);
+
+/*
+ * Sets what every change is audited with, values n to n + 2; unsure is called
+ * when the flow ends without knowing whether the change was made.
+ */
+void ngx_mutt_flow_sign(ngx_mutt_flow_t *flow, ngx_uint_t n,
+    void (*unsure)(void));
+
+/* Copies to memory of the request, with a NUL; NULL when out of it. */
+const char *ngx_mutt_flow_text(ngx_mutt_flow_t *flow, mutt_str_t text);
+
+/* Answers; each returns NGX_DONE. */
+ngx_int_t ngx_mutt_flow_answer(ngx_mutt_flow_t *flow, ngx_uint_t status,
+    mutt_buf_t *b);
+ngx_int_t ngx_mutt_flow_message(ngx_mutt_flow_t *flow, ngx_uint_t status,
+    const char *message);
+ngx_int_t ngx_mutt_flow_error(ngx_mutt_flow_t *flow, mutt_api_code_t code);
+ngx_int_t ngx_mutt_flow_error_text(ngx_mutt_flow_t *flow,
+    mutt_api_code_t code, const char *text);
+ngx_int_t ngx_mutt_flow_broken(ngx_mutt_flow_t *flow);
+
+/* The step that answers with the first value of the result, JSON. */
+ngx_int_t ngx_mutt_step_answer(ngx_mutt_flow_t *flow);
+
+
+/* ngx_mutt_api_input.c */
+
+/* Notes what is wrong; name and reason live until the answer. */
+void ngx_mutt_fault(ngx_mutt_flow_t *flow, mutt_str_t name,
+    const char *reason);
+void ngx_mutt_fault_missing(ngx_mutt_flow_t *flow, const char *name);
+
+/* NGX_OK without faults; else answers with them. */
+ngx_int_t ngx_mutt_judge_fields(ngx_mutt_flow_t *flow);
+ngx_int_t ngx_mutt_judge_parameters(ngx_mutt_flow_t *flow);
+
+/*
+ * A query parameter, decoded; data is NULL where it is absent or was found
+ * to be no text, which is noted.
+ */
+mutt_str_t ngx_mutt_parameter(ngx_mutt_flow_t *flow, const char *name);
+
+/* The same as text for PostgreSQL, NULL where absent. */
+const char *ngx_mutt_parameter_text(ngx_mutt_flow_t *flow, const char *name);
+const char *ngx_mutt_parameter_bool(ngx_mutt_flow_t *flow, const char *name);
+const char *ngx_mutt_parameter_int(ngx_mutt_flow_t *flow, const char *name);
+const char *ngx_mutt_parameter_time(ngx_mutt_flow_t *flow, const char *name);
+
+/* page and limit, at most max; the limit is max where max is a default. */
+void ngx_mutt_read_paging(ngx_mutt_flow_t *flow, ngx_int_t limit,
+    ngx_int_t max);
+
+/* The parameter cursor, opaque to others. */
+void ngx_mutt_read_cursor(ngx_mutt_flow_t *flow);
+
+/* The member of the body, or NULL. */
+const mutt_json_member_t *ngx_mutt_member(ngx_mutt_flow_t *flow,
+    const char *name);
+
+/*
+ * The text of a string member as a copy, NULL where it is none, which is
+ * noted: 1 to max characters, no NUL.
+ */
+const char *ngx_mutt_member_text(ngx_mutt_flow_t *flow,
+    const mutt_json_member_t *member, ngx_uint_t max);
+
+/* Takes the member "reason" into the flow. */
+void ngx_mutt_read_reason(ngx_mutt_flow_t *flow);
+
+/* Notes members that are not in a list of names, NULL at its end. */
+void ngx_mutt_refuse_others(ngx_mutt_flow_t *flow, const char *const *known);
+
+/* The name in the path as text; NULL where it can be no name. */
+const char *ngx_mutt_path_text(ngx_mutt_flow_t *flow);
+
+
+/* ngx_mutt_api_notice.c */
+
+ngx_int_t ngx_mutt_notice_init(ngx_cycle_t *cycle);
+
+/* Tells workers that rules, hosts or teams have changed; again until heard. */
+void ngx_mutt_notice_rules(void);
+
+
+/* ngx_mutt_api_mirror.c */
+
+ngx_int_t ngx_mutt_mirror_init(ngx_cycle_t *cycle);
+
+/*
+ * Writes a live setting's stored value to Redis, NULL for none, and tells of
+ * it; what Redis does not take is made up for when the two are compared.
+ */
+void ngx_mutt_mirror(mutt_setting_t id, const char *value);
+
+/* Compares soon, since something may have changed. */
+void ngx_mutt_mirror_soon(void);
+
+/* The live setting of a name; MUTT_SETTING_COUNT: none. */
+mutt_setting_t ngx_mutt_find_setting(mutt_str_t name);
+
+
+/* ngx_mutt_api_hosts.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_hosts_list[];
+extern const ngx_mutt_step_t  ngx_mutt_hosts_create[];
+extern const ngx_mutt_step_t  ngx_mutt_hosts_delete[];
+extern const ngx_mutt_step_t  ngx_mutt_teams_list[];
+extern const ngx_mutt_step_t  ngx_mutt_teams_create[];
+extern const ngx_mutt_step_t  ngx_mutt_teams_update[];
+extern const ngx_mutt_step_t  ngx_mutt_teams_delete[];
+
+
+/* ngx_mutt_api_audit.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_events_list[];
+extern const ngx_mutt_step_t  ngx_mutt_audit_list[];
+extern const ngx_mutt_step_t  ngx_mutt_config_audit_list[];
+extern const ngx_mutt_step_t  ngx_mutt_config_history[];
+
+
+/* ngx_mutt_api_config.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_config_list[];
+extern const ngx_mutt_step_t  ngx_mutt_config_show[];
+extern const ngx_mutt_step_t  ngx_mutt_config_set[];
+extern const ngx_mutt_step_t  ngx_mutt_config_unset[];
+
+
+/* ngx_mutt_api_keys.c */
+
+ngx_int_t ngx_mutt_keys_init(ngx_cycle_t *cycle);
+void ngx_mutt_keys_exit(void);
+
+/* The named key of a digest as the request's own; NULL: none that is good. */
+const ngx_mutt_key_t *ngx_mutt_find_key(ngx_http_request_t *r,
+    const u_char *digest);
+
+extern const ngx_mutt_step_t  ngx_mutt_keys_list[];
+extern const ngx_mutt_step_t  ngx_mutt_keys_create[];
+extern const ngx_mutt_step_t  ngx_mutt_keys_revoke[];
+
+
+/* ngx_mutt_api_rates.c */
+
+ngx_int_t ngx_mutt_rates(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+ngx_int_t ngx_mutt_slo(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+
+
+/* ngx_mutt_api_rules.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_rules_list[];
+extern const ngx_mutt_step_t  ngx_mutt_rules_show[];
+extern const ngx_mutt_step_t  ngx_mutt_rules_create[];
+extern const ngx_mutt_step_t  ngx_mutt_rules_update[];
+extern const ngx_mutt_step_t  ngx_mutt_rules_delete[];
+
+
+#endif /* _NGX_MUTT_API_H_INCLUDED_ */

@@ -1,0 +1,414 @@
+
+/* What comes with a request to the management API, checked field by field. */
+
+
+#include "ngx_mutt_api.h"
+
+#include "core/mutt_time.h"
+#include "core/mutt_utf8.h"
+
+
+#define NGX_MUTT_PAGE_MAX    1000000000
+#define NGX_MUTT_REASON_MAX  1000
+
+
+void
+ngx_mutt_fault(ngx_mutt_flow_t *flow, mutt_str_t name, const char *reason)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < flow->n_faults; i++) {
+        if (mutt_str_eq(flow->faults[i].name, name)) {
+            return;
+        }
+    }
+
+    if (flow->n_faults < NGX_MUTT_FAULTS) {
+        flow->faults[flow->n_faults].name = name;
+        flow->faults[flow->n_faults++].reason = reason;
+    }
+}
+
+
+void
+ngx_mutt_fault_missing(ngx_mutt_flow_t *flow, const char *name)
+{
+    ngx_uint_t  n;
+
+    n = flow->n_faults;
+    ngx_mutt_fault(flow, mutt_str(name), "is required");
+
+    if (flow->n_faults > n) {
+        flow->faults[n].missing = 1;
+    }
+}
+
+
+static ngx_int_t
+ngx_mutt_judge(ngx_mutt_flow_t *flow, mutt_api_code_t code)
+{
+    mutt_buf_t   b;
+    ngx_uint_t   i;
+    const char  *comma;
+
+    if (flow->n_faults == 0) {
+        return NGX_OK;
+    }
+
+    mutt_buf_init(&b, NGX_MUTT_FAULTS * 8192);
+    MUTT_BUF_LIT(&b, ",\"fields\":{");
+
+    for (i = 0; i < flow->n_faults; i++) {
+        mutt_buf_addf(&b, "%s", i == 0 ? "" : ",");
+        mutt_buf_add_json(&b, mutt_utf8_head(flow->faults[i].name, 100));
+        MUTT_BUF_LIT(&b, ":");
+        mutt_buf_add_json(&b, mutt_str(flow->faults[i].reason));
+    }
+
+    MUTT_BUF_LIT(&b, "}");
+    comma = ",\"missing_fields\":[";
+
+    for (i = 0; i < flow->n_faults; i++) {
+        if (flow->faults[i].missing) {
+            mutt_buf_addf(&b, "%s", comma);
+            mutt_buf_add_json(&b, flow->faults[i].name);
+            comma = ",";
+        }
+    }
+
+    mutt_buf_addf(&b, "%s", comma[1] == '\0' ? "]" : "");
+
+    flow->rc = mutt_buf_ok(&b)
+               ? ngx_mutt_send_error(flow->request, code, mutt_buf_str(&b))
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    mutt_buf_done(&b);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_mutt_judge_fields(ngx_mutt_flow_t *flow)
+{
+    return ngx_mutt_judge(flow, MUTT_API_VALIDATION_FAILED);
+}
+
+
+ngx_int_t
+ngx_mutt_judge_parameters(ngx_mutt_flow_t *flow)
+{
+    return ngx_mutt_judge(flow, MUTT_API_INVALID_PARAMETER);
+}
+
+
+/* Whether text can be one of PostgreSQL's. */
+static ngx_flag_t
+ngx_mutt_is_text(mutt_str_t text)
+{
+    return memchr(text.data, '\0', text.len) == NULL && mutt_utf8_valid(text);
+}
+
+
+mutt_str_t
+ngx_mutt_parameter(ngx_mutt_flow_t *flow, const char *name)
+{
+    u_char      *src, *dst, *p;
+    ngx_str_t    arg;
+    mutt_str_t   text;
+
+    text = (mutt_str_t) { NULL, 0 };
+
+    if (ngx_http_arg(flow->request, (u_char *) name, ngx_strlen(name), &arg)
+        != NGX_OK)
+    {
+        return text;
+    }
+
+    p = ngx_pnalloc(flow->request->pool, arg.len + 1);
+
+    if (p == NULL) {
+        ngx_mutt_fault(flow, mutt_str(name), "out of memory");
+        return text;
+    }
+
+    ngx_memcpy(p, arg.data, arg.len);
+
+    for (src = p; src < p + arg.len; src++) {
+        *src = *src == '+' ? ' ' : *src;
+    }
+
+    src = p;
+    dst = p;
+    ngx_unescape_uri(&dst, &src, arg.len, 0);
+    *dst = '\0';
+
+    text.data = (char *) p;
+    text.len = dst - p;
+
+    if (!ngx_mutt_is_text(text)) {
+        ngx_mutt_fault(flow, mutt_str(name), "is not UTF-8 text");
+        return (mutt_str_t) { NULL, 0 };
+    }
+
+    return text;
+}
+
+
+const char *
+ngx_mutt_parameter_text(ngx_mutt_flow_t *flow, const char *name)
+{
+    return ngx_mutt_parameter(flow, name).data;
+}
+
+
+const char *
+ngx_mutt_parameter_bool(ngx_mutt_flow_t *flow, const char *name)
+{
+    mutt_str_t  text;
+
+    text = ngx_mutt_parameter(flow, name);
+
+    if (text.data == NULL) {
+        return NULL;
+    }
+
+    if (mutt_str_eq_nocase(text, MUTT_STR("true"))
+        || mutt_str_eq(text, MUTT_STR("1")))
+    {
+        return "true";
+    }
+
+    if (mutt_str_eq_nocase(text, MUTT_STR("false"))
+        || mutt_str_eq(text, MUTT_STR("0")))
+    {
+        return "false";
+    }
+
+    ngx_mutt_fault(flow, mutt_str(name), "must be true or false");
+
+    return NULL;
+}
+
+
+/* The whole number text is in digits alone, from min to max; -1 otherwise. */
+static ngx_int_t
+ngx_mutt_number(mutt_str_t text, ngx_int_t min, ngx_int_t max)
+{
+    ngx_int_t  n;
+
+    n = text.len > 10 ? NGX_ERROR : ngx_atoi((u_char *) text.data, text.len);
+
+    return n >= min && n <= max ? n : NGX_ERROR;
+}
+
+
+const char *
+ngx_mutt_parameter_int(ngx_mutt_flow_t *flow, const char *name)
+{
+    mutt_str_t  text;
+
+    text = ngx_mutt_parameter(flow, name);
+
+    if (text.data != NULL
+        && ngx_mutt_number(text, 0, NGX_MAX_INT32_VALUE) == NGX_ERROR)
+    {
+        ngx_mutt_fault(flow, mutt_str(name), "must be a whole number");
+        return NULL;
+    }
+
+    return text.data;
+}
+
+
+const char *
+ngx_mutt_parameter_time(ngx_mutt_flow_t *flow, const char *name)
+{
+    char         at[MUTT_TIME_LEN + 1];
+    mutt_str_t   text;
+    mutt_usec_t  when;
+
+    text = ngx_mutt_parameter(flow, name);
+
+    if (text.data == NULL) {
+        return NULL;
+    }
+
+    /* a date alone is all of that day */
+    if (text.len == sizeof("2026-01-01") - 1) {
+        (void) snprintf(at, sizeof(at), "%s%s", text.data,
+                        ngx_strncmp(name, "end", 3) == 0
+                        ? "T23:59:59.999999Z" : "T00:00:00Z");
+        text = mutt_str(ngx_mutt_flow_text(flow, mutt_str(at)));
+    }
+
+    if (!mutt_time_parse(text, &when)) {
+        ngx_mutt_fault(flow, mutt_str(name),
+                       "must be an RFC 3339 date or date-time");
+        return NULL;
+    }
+
+    mutt_time_format(when, at);
+
+    return ngx_mutt_flow_text(flow, mutt_str(at));
+}
+
+
+static ngx_int_t
+ngx_mutt_parameter_number(ngx_mutt_flow_t *flow, const char *name,
+    ngx_int_t otherwise, ngx_int_t max)
+{
+    char        reason[64];
+    ngx_int_t   n;
+    mutt_str_t  text;
+
+    text = ngx_mutt_parameter(flow, name);
+
+    if (text.data == NULL) {
+        return otherwise;
+    }
+
+    n = ngx_mutt_number(text, 1, max);
+
+    if (n == NGX_ERROR) {
+        (void) snprintf(reason, sizeof(reason), "must be 1 to %ld",
+                        (long) max);
+        ngx_mutt_fault(flow, mutt_str(name),
+                       ngx_mutt_flow_text(flow, mutt_str(reason)));
+        return otherwise;
+    }
+
+    return n;
+}
+
+
+void
+ngx_mutt_read_paging(ngx_mutt_flow_t *flow, ngx_int_t limit, ngx_int_t max)
+{
+    ngx_mutt_paging_t  *p;
+
+    p = &flow->paging;
+    p->n_page = ngx_mutt_parameter_number(flow, "page", 1, NGX_MUTT_PAGE_MAX);
+    p->n_limit = ngx_mutt_parameter_number(flow, "limit", limit, max);
+
+    (void) snprintf(p->page, sizeof(p->page), "%ld", (long) p->n_page);
+    (void) snprintf(p->limit, sizeof(p->limit), "%ld", (long) p->n_limit);
+    (void) snprintf(p->offset, sizeof(p->offset), "%lld",
+                    (long long) (p->n_page - 1) * p->n_limit);
+}
+
+
+void
+ngx_mutt_read_cursor(ngx_mutt_flow_t *flow)
+{
+    char        *dot;
+    mutt_str_t   text;
+
+    text = ngx_mutt_parameter(flow, "cursor");
+
+    if (text.data == NULL) {
+        return;
+    }
+
+    dot = strchr(text.data, '.');
+
+    if (dot == NULL || text.len > 38 || dot == text.data || dot[1] == '\0'
+        || dot - text.data > 18 || text.data + text.len - dot > 19
+        || strspn(text.data, "0123456789") != (size_t) (dot - text.data)
+        || strspn(dot + 1, "0123456789") != ngx_strlen(dot + 1))
+    {
+        ngx_mutt_fault(flow, MUTT_STR("cursor"), "is none of this list");
+        return;
+    }
+
+    *dot = '\0';
+    flow->paging.at = text.data;
+    flow->paging.id = dot + 1;
+    (void) snprintf(flow->paging.offset, sizeof(flow->paging.offset), "0");
+}
+
+
+const mutt_json_member_t *
+ngx_mutt_member(ngx_mutt_flow_t *flow, const char *name)
+{
+    size_t  i;
+
+    for (i = 0; i < flow->n_members; i++) {
+        if (mutt_str_eq(flow->members[i].name, mutt_str(name))) {
+            return &flow->members[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+const char *
+ngx_mutt_member_text(ngx_mutt_flow_t *flow, const mutt_json_member_t *member,
+    ngx_uint_t max)
+{
+    char        reason[64];
+    mutt_str_t  name;
+
+    if (member->type == MUTT_JSON_STRING && member->text.len > 0
+        && ngx_mutt_is_text(member->text)
+        && mutt_utf8_head(member->text, max).len == member->text.len)
+    {
+        return ngx_mutt_flow_text(flow, member->text);
+    }
+
+    name = member->name;
+    (void) snprintf(reason, sizeof(reason),
+                    "must be text of 1 to %lu characters",
+                    (unsigned long) max);
+    ngx_mutt_fault(flow, name, ngx_mutt_flow_text(flow, mutt_str(reason)));
+
+    return NULL;
+}
+
+
+void
+ngx_mutt_read_reason(ngx_mutt_flow_t *flow)
+{
+    const mutt_json_member_t  *member;
+
+    member = ngx_mutt_member(flow, "reason");
+
+    if (member != NULL && member->type != MUTT_JSON_NULL) {
+        flow->reason = ngx_mutt_member_text(flow, member,
+                                            NGX_MUTT_REASON_MAX);
+    }
+}
+
+
+void
+ngx_mutt_refuse_others(ngx_mutt_flow_t *flow, const char *const *known)
+{
+    size_t              i;
+    const char *const  *name;
+
+    for (i = 0; i < flow->n_members; i++) {
+
+        for (name = known; *name != NULL; name++) {
+            if (mutt_str_eq(flow->members[i].name, mutt_str(*name))) {
+                break;
+            }
+        }
+
+        if (*name == NULL) {
+            ngx_mutt_fault(flow, flow->members[i].name, "is not known");
+        }
+    }
+}
+
+
+const char *
+ngx_mutt_path_text(ngx_mutt_flow_t *flow)
+{
+    mutt_str_t  text;
+
+    text.data = (char *) flow->ctx->param.data;
+    text.len = flow->ctx->param.len;
+
+    return ngx_mutt_is_text(text) ? ngx_mutt_flow_text(flow, text) : NULL;
+}
