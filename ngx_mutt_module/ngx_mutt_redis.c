@@ -109,6 +109,20 @@ u_char  ngx_mutt_ingest_sha[40];
 static ngx_mutt_link_t  ngx_mutt_link;
 
 
+/* The row of a process that was killed still has its link up. */
+static void
+ngx_mutt_link_down(void)
+{
+    uint64_t  *slots;
+    double     up, down;
+
+    slots = ngx_mutt_slots();
+    up = mutt_metric_value(slots, MUTT_M_REDIS_LINKS_UP);
+    down = mutt_metric_value(slots, MUTT_M_REDIS_LINKS_DOWN);
+    mutt_metric_add(slots, MUTT_M_REDIS_LINKS_DOWN, (uint64_t) (up - down));
+}
+
+
 ngx_int_t
 ngx_mutt_redis_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf)
 {
@@ -146,6 +160,7 @@ ngx_mutt_redis_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf)
     link->reconnect.cancelable = 1;
 
     link->delay = NGX_MUTT_RECONNECT_MIN;
+    ngx_mutt_link_down();
     mutt_breaker_init(&link->breaker, mcf->redis_failures, 0);
     mutt_metric_set(ngx_mutt_slots(), MUTT_M_REDIS_BREAKER_STATE_REDIS,
                     link->breaker.state);
@@ -174,6 +189,8 @@ ngx_mutt_drop_output(ngx_mutt_link_t *link)
 static void
 ngx_mutt_close(ngx_mutt_link_t *link)
 {
+    ngx_mutt_link_down();
+
     if (link->connection != NULL) {
         ngx_close_connection(link->connection);
         link->connection = NULL;
@@ -847,6 +864,7 @@ ngx_mutt_greeted(ngx_mutt_link_t *link, redisReply *reply)
 
     link->state = NGX_MUTT_READY;
     link->delay = NGX_MUTT_RECONNECT_MIN;
+    mutt_metric_add(ngx_mutt_slots(), MUTT_M_REDIS_LINKS_UP, 1);
     link->answered = 1;
 
     before = link->breaker.state;

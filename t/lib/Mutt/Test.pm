@@ -46,6 +46,8 @@ my @promises = ('no alert in an error log', 'no sanitizer report',
 my %port_of = (alerter => 'ALERTER', forwarder => 'MOOG',
     remediation => 'REMEDIATION', retention => 'RETENTION');
 
+my $workers = 2;    # of nginx
+
 my @running;
 
 # nginx is where an ordinary user does not look for programs.
@@ -171,6 +173,8 @@ sub run {
 
     $self->reserve($_) for @parts;
     $self->start($_) for @parts;
+    $self->linked() if grep({ $_ eq 'nginx' } @parts)
+        && grep({ $_ eq $self->{primary} } @parts);
     return $self;
 }
 
@@ -269,6 +273,23 @@ sub nginx_workers {
     my $pid = $self->process('nginx')->pid() or return;
 
     return split ' ', slurp("/proc/$pid/task/$pid/children");
+}
+
+# Waits until every worker of nginx holds its link to Redis, and none of an
+# older configuration is left: each has its own, so that an answer from one
+# says nothing of the others.
+sub linked {
+    my ($self, $title, $seconds) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return $self->wait_for(sub {
+        my @workers = $self->nginx_workers();
+        my $m = $self->metrics('nginx');
+
+        @workers == $workers
+            && $m->{'mutt_redis_link_changes_total{change="up"}'}
+            - $m->{'mutt_redis_link_changes_total{change="down"}'} == @workers;
+    }, $seconds // 20, $title);
 }
 
 # Waits for a condition, at most so many seconds.  With a title it is an
@@ -781,7 +802,7 @@ EOS
     my $user = $< == 0 ? "user root;\n" : '';
 
     my $conf = <<"EOC";
-${user}worker_processes 2;
+${user}worker_processes $workers;
 error_log $dir/error.log info;
 pid $dir/nginx.pid;
 load_module $self->{build}/ngx_http_mutt_module.so;
