@@ -225,9 +225,20 @@ void ngx_mutt_keys_exit(void);
 const ngx_mutt_key_t *ngx_mutt_find_key(ngx_http_request_t *r,
     const u_char *digest);
 
+/* The same, by its id, that a session was opened with. */
+const ngx_mutt_key_t *ngx_mutt_find_session_key(ngx_http_request_t *r,
+    mutt_str_t id, ngx_mutt_session_t *session);
+
 extern const ngx_mutt_step_t  ngx_mutt_keys_list[];
 extern const ngx_mutt_step_t  ngx_mutt_keys_create[];
 extern const ngx_mutt_step_t  ngx_mutt_keys_revoke[];
+
+
+/* ngx_mutt_api_session.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_session_create[];
+extern const ngx_mutt_step_t  ngx_mutt_session_show[];
+extern const ngx_mutt_step_t  ngx_mutt_session_delete[];
 
 
 /* ngx_mutt_api_rates.c */

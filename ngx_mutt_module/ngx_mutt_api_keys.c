@@ -220,26 +220,14 @@ ngx_mutt_keys_read(ngx_mutt_query_t *query)
 }
 
 
-const ngx_mutt_key_t *
-ngx_mutt_find_key(ngx_http_request_t *r, const u_char *digest)
+/* A named key as the request's own, if it is good. */
+static const ngx_mutt_key_t *
+ngx_mutt_key_copy(ngx_http_request_t *r, ngx_mutt_named_key_t *found)
 {
-    ngx_str_t              text;
-    ngx_uint_t             i;
-    ngx_mutt_key_t        *copy;
-    ngx_mutt_named_key_t  *key, *found;
+    ngx_str_t        text;
+    ngx_mutt_key_t  *copy;
 
-    found = NULL;
-
-    /* all are compared, whichever fits */
-    for (i = 0; i < ngx_mutt_n_keys; i++) {
-        key = &ngx_mutt_keys[i];
-
-        if (mutt_equal_constant_time(digest, key->digest, MUTT_SHA256_LEN)) {
-            found = key;
-        }
-    }
-
-    if (found == NULL || found->scopes == NGX_MUTT_SCOPE_NONE
+    if (found->scopes == NGX_MUTT_SCOPE_NONE
         || (found->expires != 0 && found->expires <= ngx_time()))
     {
         return NULL;
@@ -253,6 +241,8 @@ ngx_mutt_find_key(ngx_http_request_t *r, const u_char *digest)
     }
 
     copy->scopes = found->scopes;
+    copy->expires = found->expires;
+    ngx_memcpy(copy->digest, found->digest, MUTT_SHA256_LEN);
 
     text.data = (u_char *) found->name;
     text.len = ngx_strlen(found->name) + 1;
@@ -265,6 +255,51 @@ ngx_mutt_find_key(ngx_http_request_t *r, const u_char *digest)
     copy->id.len = text.len - 1;
 
     return copy->name.data == NULL || copy->id.data == NULL ? NULL : copy;
+}
+
+
+const ngx_mutt_key_t *
+ngx_mutt_find_key(ngx_http_request_t *r, const u_char *digest)
+{
+    ngx_uint_t             i;
+    ngx_mutt_named_key_t  *found;
+
+    found = NULL;
+
+    /* all are compared, whichever fits */
+    for (i = 0; i < ngx_mutt_n_keys; i++) {
+        if (mutt_equal_constant_time(digest, ngx_mutt_keys[i].digest,
+                                     MUTT_SHA256_LEN))
+        {
+            found = &ngx_mutt_keys[i];
+        }
+    }
+
+    return found == NULL ? NULL : ngx_mutt_key_copy(r, found);
+}
+
+
+const ngx_mutt_key_t *
+ngx_mutt_find_session_key(ngx_http_request_t *r, mutt_str_t id,
+    ngx_mutt_session_t *session)
+{
+    u_char                 proof[NGX_MUTT_HEX_LEN];
+    ngx_uint_t             i;
+    ngx_mutt_named_key_t  *key;
+
+    for (i = 0; i < ngx_mutt_n_keys; i++) {
+        key = &ngx_mutt_keys[i];
+
+        if (mutt_str_eq(mutt_str(key->id), id)
+            && ngx_mutt_session_proof(session->token, key->digest, proof)
+               == NGX_OK
+            && mutt_equal_constant_time(proof, session->proof, sizeof(proof)))
+        {
+            return ngx_mutt_key_copy(r, key);
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -154,6 +154,7 @@ ngx_mutt_add_key(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf, const char *name,
     key->name.len = ngx_strlen(name);
     key->id = key->name;
     key->scopes = scopes;
+    key->expires = 0;
 
     if (!mutt_sha256(mutt_str(value), key->digest)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "mutt: a key can't be hashed");
@@ -203,26 +204,24 @@ ngx_mutt_default_keys(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
 }
 
 
+static ngx_int_t
+ngx_mutt_digest(mutt_str_t text, u_char *digest)
+{
+    return text.len <= NGX_MUTT_KEY_MAX && mutt_sha256(text, digest)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
 const ngx_mutt_key_t *
-ngx_mutt_authenticate(ngx_http_request_t *r)
+ngx_mutt_identify(ngx_http_request_t *r, mutt_str_t text)
 {
     u_char                 digest[MUTT_SHA256_LEN];
-    ngx_str_t             *value;
-    ngx_uint_t             i, count;
+    ngx_uint_t             i;
     ngx_mutt_key_t        *key;
     const ngx_mutt_key_t  *found;
     ngx_mutt_main_conf_t  *mcf;
 
-    value = ngx_mutt_find_header(r, "x-api-key", &count);
-
-    /* two keys are nobody's */
-    if (count != 1 || value->len > NGX_MUTT_KEY_MAX) {
-        return NULL;
-    }
-
-    if (!mutt_sha256((mutt_str_t) { (char *) value->data, value->len },
-                     digest))
-    {
+    if (ngx_mutt_digest(text, digest) != NGX_OK) {
         return NULL;
     }
 
@@ -238,4 +237,49 @@ ngx_mutt_authenticate(ngx_http_request_t *r)
     }
 
     return found != NULL ? found : ngx_mutt_find_key(r, digest);
+}
+
+
+const ngx_mutt_key_t *
+ngx_mutt_authenticate(ngx_http_request_t *r)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   count;
+
+    value = ngx_mutt_find_header(r, "x-api-key", &count);
+
+    /* two keys are nobody's */
+    if (count != 1) {
+        return NULL;
+    }
+
+    return ngx_mutt_identify(r, (mutt_str_t) { (char *) value->data,
+                                               value->len });
+}
+
+
+const ngx_mutt_key_t *
+ngx_mutt_session_key(ngx_http_request_t *r, mutt_str_t id,
+    ngx_mutt_session_t *session)
+{
+    u_char                 proof[NGX_MUTT_HEX_LEN];
+    ngx_uint_t             i;
+    ngx_mutt_key_t        *key;
+    ngx_mutt_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_mutt_module);
+    key = mcf->keys->elts;
+
+    for (i = 0; i < mcf->keys->nelts; i++) {
+        if (key[i].id.len == id.len
+            && ngx_memcmp(key[i].id.data, id.data, id.len) == 0
+            && ngx_mutt_session_proof(session->token, key[i].digest, proof)
+               == NGX_OK
+            && mutt_equal_constant_time(proof, session->proof, sizeof(proof)))
+        {
+            return &key[i];
+        }
+    }
+
+    return ngx_mutt_find_session_key(r, id, session);
 }

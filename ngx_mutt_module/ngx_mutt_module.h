@@ -27,6 +27,9 @@
 
 #define NGX_MUTT_CORRELATION_MAX  128
 
+/* of a SHA-256, or as many random bytes */
+#define NGX_MUTT_HEX_LEN          (2 * MUTT_SHA256_LEN)
+
 /* what a location serves */
 #define NGX_MUTT_INGEST           0x01
 #define NGX_MUTT_API              0x02
@@ -41,11 +44,15 @@
 #define NGX_MUTT_SCOPE_WRITE      0x06
 #define NGX_MUTT_SCOPE_ADMIN      0x0e
 
+/* any key that is good will do */
+#define NGX_MUTT_SCOPE_ANY        0x10
+
 
 typedef struct {
     ngx_str_t          name;       /* who: logs, audit */
     ngx_str_t          id;         /* what goes to _source */
     ngx_uint_t         scopes;
+    time_t             expires;    /* 0: never */
     u_char             digest[MUTT_SHA256_LEN];
 } ngx_mutt_key_t;
 
@@ -88,6 +95,7 @@ typedef struct {
 
 
 typedef struct ngx_mutt_route_s  ngx_mutt_route_t;
+typedef struct ngx_mutt_session_s  ngx_mutt_session_t;
 
 
 /* of a request; lives in r->pool */
@@ -98,6 +106,7 @@ typedef struct {
     const ngx_mutt_route_t  *route;
     ngx_str_t                param;       /* what stands for the route's {} */
     const ngx_mutt_key_t    *key;
+    ngx_mutt_session_t      *session;     /* NULL: came with a key */
     ngx_flag_t               deprecated;
     ngx_uint_t               accepted;    /* events, of ingest */
     ngx_uint_t               rejected;
@@ -181,6 +190,14 @@ ngx_uint_t ngx_mutt_scope_of(mutt_str_t name);
 /* The request's key, or NULL whatever is wrong with it. */
 const ngx_mutt_key_t *ngx_mutt_authenticate(ngx_http_request_t *r);
 
+/* The key that text is, or NULL. */
+const ngx_mutt_key_t *ngx_mutt_identify(ngx_http_request_t *r,
+    mutt_str_t text);
+
+/* The key with an id that a session was opened with, if it is still good. */
+const ngx_mutt_key_t *ngx_mutt_session_key(ngx_http_request_t *r,
+    mutt_str_t id, ngx_mutt_session_t *session);
+
 
 /* ngx_mutt_reply.c */
 
@@ -205,6 +222,9 @@ ngx_int_t ngx_mutt_send_error_status(ngx_http_request_t *r,
 /* As ngx_mutt_send_error(), saying what is the matter in other words. */
 ngx_int_t ngx_mutt_send_error_text(ngx_http_request_t *r,
     mutt_api_code_t code, const char *text, mutt_str_t extra);
+
+/* Says that no good credential came. */
+ngx_int_t ngx_mutt_send_unauthorized(ngx_http_request_t *r);
 
 /* Sends JSON that lives until the request is freed, without a copy. */
 ngx_int_t ngx_mutt_send_kept(ngx_http_request_t *r, ngx_uint_t status,
@@ -281,6 +301,65 @@ extern u_char  ngx_mutt_ingest_sha[40];
 
 /* Loads the script again; for NOSCRIPT. */
 void ngx_mutt_redis_load(void);
+
+
+/* ngx_mutt_ask.c */
+
+/* reply is NULL when there was none */
+typedef void (*ngx_mutt_ask_pt)(ngx_http_request_t *r,
+    struct redisReply *reply);
+
+/*
+ * As ngx_mutt_redis_begin(), for a request; the handler does not run when the
+ * request is gone by then.
+ */
+ngx_int_t ngx_mutt_ask(ngx_http_request_t *r, ngx_uint_t n,
+    ngx_mutt_ask_pt handler);
+
+/* Answers that Redis is away, in words of what it is needed for. */
+ngx_int_t ngx_mutt_ask_unavailable(ngx_http_request_t *r, const char *text);
+
+
+/* ngx_mutt_session.c */
+
+/* goes on with a request, whose key is NULL if the session is not good */
+typedef ngx_int_t (*ngx_mutt_session_pt)(ngx_http_request_t *r,
+    ngx_mutt_ctx_t *ctx);
+
+
+struct ngx_mutt_session_s {
+    u_char                token[NGX_MUTT_HEX_LEN];   /* the cookie */
+    u_char                csrf[NGX_MUTT_HEX_LEN];
+    u_char                proof[NGX_MUTT_HEX_LEN];
+    time_t                ends;
+    ngx_mutt_session_pt   done;
+};
+
+
+ngx_flag_t ngx_mutt_session_sent(ngx_http_request_t *r);
+
+/*
+ * Looks up the session of a request's cookie, then calls done.  NGX_DECLINED:
+ * it can be none; else what a content handler returns.
+ */
+ngx_int_t ngx_mutt_session_find(ngx_http_request_t *r,
+    ngx_mutt_session_pt done);
+
+/* Makes the context's session; NGX_DECLINED: Redis is away. */
+ngx_int_t ngx_mutt_session_store(ngx_http_request_t *r,
+    const ngx_mutt_key_t *key, ngx_mutt_ask_pt handler);
+ngx_int_t ngx_mutt_session_drop(ngx_http_request_t *r,
+    ngx_mutt_ask_pt handler);
+
+/* Sends the session's cookie, or without a session takes it back. */
+ngx_int_t ngx_mutt_session_set_cookie(ngx_http_request_t *r);
+
+/* Whether a page of another origin sent the request. */
+ngx_flag_t ngx_mutt_session_foreign(ngx_http_request_t *r);
+
+/* What a cookie and the digest of its key have in common, in hex. */
+ngx_int_t ngx_mutt_session_proof(const u_char *token, const u_char *digest,
+    u_char *hex);
 
 
 /* ngx_mutt_durability.c */

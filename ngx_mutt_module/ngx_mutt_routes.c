@@ -32,6 +32,10 @@ static ngx_uint_t ngx_mutt_methods(const ngx_mutt_route_t **route,
 static ngx_int_t ngx_mutt_send_allow(ngx_http_request_t *r,
     ngx_uint_t methods);
 static ngx_int_t ngx_mutt_admit(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+static ngx_int_t ngx_mutt_admitted(ngx_http_request_t *r,
+    ngx_mutt_ctx_t *ctx);
+static ngx_int_t ngx_mutt_judge_key(ngx_http_request_t *r,
+    ngx_mutt_ctx_t *ctx);
 static void ngx_mutt_refused(ngx_mutt_ctx_t *ctx, ngx_http_request_t *r,
     mutt_api_code_t code);
 
@@ -46,6 +50,13 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
     { NGX_MUTT_GET, "/version", NGX_MUTT_UNDER_API, NGX_MUTT_API,
       NGX_MUTT_SCOPE_NONE, ngx_mutt_version, NULL, "Show versions",
       NGX_MUTT_COUNTED(VERSION) },
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/session", NGX_MUTT_SCOPE_ANY,
+                      ngx_mutt_session_show, "Show who is signed in", SESSION),
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/session", NGX_MUTT_SCOPE_NONE,
+                      ngx_mutt_session_create, "Sign in", SESSION),
+    NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/session", NGX_MUTT_SCOPE_ANY,
+                      ngx_mutt_session_delete, "Sign out", SESSION),
 
     { NGX_MUTT_GET, "/ledger", NGX_MUTT_UNDER_API, NGX_MUTT_API,
       NGX_MUTT_SCOPE_READ, ngx_mutt_ledger, NULL,
@@ -185,31 +196,54 @@ ngx_mutt_dispatch(ngx_http_request_t *r)
 static ngx_int_t
 ngx_mutt_admit(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
 {
-    char        extra[64];
-    ngx_str_t   value;
-    ngx_uint_t  scope;
+    ngx_int_t  rc;
 
-    scope = ctx->route->scope;
-
-    if (scope == NGX_MUTT_SCOPE_NONE) {
+    if (ctx->route->scope == NGX_MUTT_SCOPE_NONE) {
         return NGX_DECLINED;
+    }
+
+    /* a key counts before a cookie */
+    if (ngx_mutt_find_header(r, "x-api-key", NULL) == NULL
+        && ngx_mutt_session_sent(r))
+    {
+        rc = ngx_mutt_session_find(r, ngx_mutt_admitted);
+
+        return rc == NGX_DECLINED ? ngx_mutt_judge_key(r, ctx) : rc;
     }
 
     ctx->key = ngx_mutt_authenticate(r);
 
+    return ngx_mutt_judge_key(r, ctx);
+}
+
+
+/* Goes on with a request whose session has been looked up. */
+static ngx_int_t
+ngx_mutt_admitted(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_mutt_judge_key(r, ctx);
+
+    return rc == NGX_DECLINED ? ctx->route->handler(r, ctx) : rc;
+}
+
+
+static ngx_int_t
+ngx_mutt_judge_key(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
+{
+    char        extra[64];
+    ngx_uint_t  scope;
+
+    scope = ctx->route->scope;
+
     if (ctx->key == NULL) {
-        ngx_str_set(&value, "MUTT-Key");
-
-        if (ngx_mutt_add_header(r, "WWW-Authenticate", &value) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
         ngx_mutt_refused(ctx, r, MUTT_API_UNAUTHORIZED);
 
-        return ngx_mutt_send_error(r, MUTT_API_UNAUTHORIZED, mutt_str(NULL));
+        return ngx_mutt_send_unauthorized(r);
     }
 
-    if ((ctx->key->scopes & scope) == scope) {
+    if (scope == NGX_MUTT_SCOPE_ANY || (ctx->key->scopes & scope) == scope) {
         return NGX_DECLINED;
     }
 

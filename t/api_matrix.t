@@ -28,7 +28,7 @@ my %key = (none => undef, wrong => 'wrong', ingest => $t->key('ingest'),
     admin => $t->key('admin'));
 my %implied = (read => [ qw(read write admin) ],
     write => [ qw(write admin) ], admin => [ 'admin' ],
-    ingest => [ 'ingest' ]);
+    ingest => [ 'ingest' ], any => [ qw(ingest read write admin) ]);
 
 sub text {
     open my $file, '<', $_[0] or die "$_[0]: $!\n";
@@ -204,6 +204,7 @@ for my $series (grep { /^mutt_webui_api_requests_total/ } keys %$metrics) {
 }
 
 is_deeply([ grep { !$count{$_} } qw(good client version ledger rules rule
+    session
     audit_logs audit config_audit config config_history config_key dev_hosts
     dev_host teams team keys key metrics slo) ], [], 'every route is counted');
 is($count{server} // 0, 0, 'and none has failed');
