@@ -42,17 +42,21 @@ UNITS := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*.c)) \
 	$(patsubst t/tools/%.c,$(BUILD)/t/%,$(wildcard t/tools/*.c)) \
 	$(BUILD)/t/fault_load
 
+WEB_SRC := $(shell find web/src -type f)
+
 SHIMS := $(patsubst t/fault/shims/%.c,$(BUILD)/t/fault/%.so, \
 	$(wildcard t/fault/shims/*.c))
 
-.PHONY: all module workers units benches up down status clean-data test \
+.PHONY: all module workers web units benches up down status clean-data test \
 	faults lint format docs bench bench-full clean help
 
-all: $(BUILD)/libmutt.a workers module
+all: $(BUILD)/libmutt.a workers module web
 
 module: $(MODULE)
 
 workers: $(WORKERS) $(TOOLS) $(BUILD)/muttdev
+
+web: build/web/index.html
 
 units: $(UNITS) $(SHIMS)
 
@@ -173,6 +177,16 @@ $(BUILD)/t/%: $(BUILD)/t/unit/%.o $(BUILD)/libmutt.a
 $(BUILD)/t/fault/%.so: t/fault/shims/%.c t/fault/shims/shim.h
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -g -O2 -fPIC $(CWARN) -shared -o $@ $<
+
+# The dashboard, the same for every variant.
+build/web/index.html: web/build.mjs web/tsconfig.json $(WEB_SRC) \
+		web/node_modules/.package-lock.json
+	@mkdir -p $(@D)
+	node web/build.mjs build/web
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	npm --prefix web ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 clean:
 	rm -rf build build-*

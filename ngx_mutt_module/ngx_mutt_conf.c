@@ -121,7 +121,7 @@ ngx_command_t  ngx_mutt_commands[] = {
       &ngx_mutt_serve_health },
 
     { ngx_string("mutt_dashboard"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_mutt_serve,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -150,6 +150,7 @@ ngx_mutt_serve(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mutt_loc_conf_t  *lcf = conf;
 
+    ngx_str_t                  *dir;
     ngx_uint_t                 *serves = cmd->post;
     ngx_mutt_srv_conf_t        *scf;
     ngx_mutt_main_conf_t       *mcf;
@@ -169,6 +170,12 @@ ngx_mutt_serve(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mutt_module);
     mcf->used = 1;
+
+    if (cf->args->nelts == 2) {
+        dir = cf->args->elts;
+
+        return ngx_mutt_web_conf(cf, &dir[1], &lcf->web);
+    }
 
     return NGX_CONF_OK;
 }

@@ -86,6 +86,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t         serves;
+    ngx_array_t       *web;        /* the dashboard's files */
     ngx_uint_t         limit_status;
     ngx_uint_t         malformed;
 } ngx_mutt_loc_conf_t;
@@ -490,6 +491,15 @@ ngx_int_t ngx_mutt_health(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 ngx_int_t ngx_mutt_live(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 ngx_int_t ngx_mutt_about(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 ngx_int_t ngx_mutt_version(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+
+
+/* ngx_mutt_web.c */
+
+/* Reads the files of a directory. */
+char *ngx_mutt_web_conf(ngx_conf_t *cf, ngx_str_t *dir, ngx_array_t **files);
+
+ngx_int_t ngx_mutt_web_page(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+ngx_int_t ngx_mutt_web_file(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 
 
 /* ngx_mutt_clock.c */

@@ -149,7 +149,15 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
       NGX_MUTT_UNCOUNTED },
 
     { NGX_MUTT_GET, "/", NGX_MUTT_UNDER_ROOT, NGX_MUTT_DASHBOARD,
-      NGX_MUTT_SCOPE_NONE, ngx_mutt_about, NULL, "What is running",
+      NGX_MUTT_SCOPE_NONE, ngx_mutt_web_page, NULL, "The dashboard",
+      NGX_MUTT_UNCOUNTED },
+
+    { NGX_MUTT_GET, "/audit", NGX_MUTT_UNDER_ROOT, NGX_MUTT_DASHBOARD,
+      NGX_MUTT_SCOPE_NONE, ngx_mutt_web_page, NULL,
+      "The dashboard, at its list of changes", NGX_MUTT_UNCOUNTED },
+
+    { NGX_MUTT_GET, "/assets/{file}", NGX_MUTT_UNDER_ROOT, NGX_MUTT_DASHBOARD,
+      NGX_MUTT_SCOPE_NONE, ngx_mutt_web_file, NULL, "A file of the dashboard",
       NGX_MUTT_UNCOUNTED },
 };
 

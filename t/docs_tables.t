@@ -45,6 +45,7 @@ my $conf = text("$root/nginx.conf.example");
 $conf =~ s{modules/ngx_http}{$t->{build}/ngx_http};
 $conf =~ s/^user .*//m;
 $conf =~ s{/var/log/nginx/}{$dir/};
+$conf =~ s{/usr/share/mutt/web}{$root/build/web};
 $conf = "pid $dir/nginx.pid;\n$conf";
 
 # An ordinary user writes neither Debian's log nor its temporary files.

@@ -790,13 +790,13 @@ sub write_conf {
     my ($self) = @_;
 
     my $dir = $self->{dir};
-    my $server = $self->{server} // <<'EOS';
+    my $server = $self->{server} // <<"EOS";
 location / {
             mutt_ingest;
             mutt_api;
             mutt_metrics;
             mutt_health;
-            mutt_dashboard;
+            mutt_dashboard "$root/build/web";
         }
 EOS
     my $user = $< == 0 ? "user root;\n" : '';

@@ -1,0 +1,74 @@
+// Who is signed in.  The server keeps the session; the page only knows the
+// token that changes have to carry, and forgets it when it is closed.
+
+import { get, send, useKey, useToken, whenLost } from '../api/client';
+import { ApiError } from '../api/errors';
+import type { Session } from '../api/types';
+import { store } from './store';
+
+export type Standing =
+    | { readonly state: 'asking' }
+    | { readonly state: 'out'; readonly lost: boolean }
+    | { readonly state: 'unknown'; readonly error: unknown }
+    | { readonly state: 'in'; readonly session: Session };
+
+export const standing = store<Standing>({ state: 'asking' });
+
+function enter(session: Session): void {
+    useToken(session.csrf_token);
+    standing.set({ state: 'in', session });
+}
+
+whenLost(() => {
+    if (standing.get().state === 'in') {
+        useToken(null);
+        standing.set({ state: 'out', lost: true });
+    }
+});
+
+/* Whether an earlier sign in still holds. */
+export async function resume(): Promise<void> {
+    try {
+        enter((await send<Session>('GET', 'session')).data);
+    } catch (error) {
+        standing.set(error instanceof ApiError && [401, 404].includes(error.status)
+            ? { state: 'out', lost: false } : { state: 'unknown', error });
+    }
+}
+
+export async function signIn(key: string): Promise<void> {
+    try {
+        enter((await send<Session>('POST', 'session',
+            { body: { api_key: key } })).data);
+    } catch (error) {
+        if (!(error instanceof ApiError && error.status === 404)) {
+            throw error;
+        }
+        useKey(key);
+        await get('rules', { limit: 1 });
+        enter({ name: 'key', scopes: ['admin'], csrf_token: '', expires_at: '' });
+    }
+}
+
+export async function signOut(): Promise<void> {
+    try {
+        await send('DELETE', 'session');
+    } catch (error) {
+        if (!(error instanceof ApiError && [401, 404].includes(error.status))) {
+            throw error;
+        }
+    }
+    useKey(null);
+    useToken(null);
+    standing.set({ state: 'out', lost: false });
+}
+
+/* Whether a scope is among the session's; admin implies write implies read. */
+export function may(scope: 'read' | 'write' | 'admin'): boolean {
+    const now = standing.get();
+    const implied = { read: ['read', 'write', 'admin'],
+        write: ['write', 'admin'], admin: ['admin'] }[scope];
+
+    return now.state === 'in'
+        && now.session.scopes.some(s => implied.includes(s));
+}

@@ -1,0 +1,134 @@
+// What stands in front of a screen: dialogs, drawers, confirmations, notices.
+
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+import { store, useStore } from '../lib/store';
+import { Button, Trouble } from './basics';
+import { Text } from './form';
+
+interface DialogProps {
+    title: string;
+    onClose: () => void;
+    wide?: boolean;
+    drawer?: boolean;
+    actions?: ComponentChildren;
+    children: ComponentChildren;
+}
+
+export function Dialog(props: DialogProps): JSX.Element {
+    const ref = useRef<HTMLDialogElement>(null);
+    const close = useRef(props.onClose);
+
+    close.current = props.onClose;
+
+    useEffect(() => {
+        const dialog = ref.current;
+        const before = document.activeElement;
+
+        dialog?.showModal();
+        (dialog?.querySelector<HTMLElement>('[data-autofocus]')
+            ?? dialog?.querySelector<HTMLElement>('h2'))?.focus();
+
+        return () => {
+            if (before instanceof HTMLElement && before.isConnected) {
+                before.focus();
+            }
+        };
+    }, []);
+
+    return (
+        <dialog ref={ref} aria-label={props.title}
+            class={`${props.wide === true ? 'wide' : ''} `
+                + `${props.drawer === true ? 'drawer' : ''}`}
+            onCancel={event => { event.preventDefault(); close.current(); }}
+            onMouseDown={event => {
+                if (event.target === ref.current) {
+                    close.current();
+                }
+            }}>
+            <div class="sheet">
+                <header>
+                    <h2 tabIndex={-1}>{props.title}</h2>
+                    <Button kind="quiet" icon="close" label="Close"
+                        onClick={props.onClose} />
+                </header>
+                <div class="body">{props.children}</div>
+                {props.actions !== undefined
+                    && <footer>{props.actions}</footer>}
+            </div>
+        </dialog>
+    );
+}
+
+interface ConfirmProps {
+    title: string;
+    act: string;                    /* what the button says */
+    danger?: boolean;
+    reason?: 'required' | 'optional' | 'none';
+    children: ComponentChildren;
+    run: (reason: string) => Promise<void>;
+    onClose: () => void;
+}
+
+/* Asks before something is done, with its reason, and shows why it failed. */
+export function Confirm(props: ConfirmProps): JSX.Element {
+    const [reason, setReason] = useState('');
+    const [busy, setBusy] = useState(false);
+    const [error, setError] = useState<unknown>(null);
+    const wants = props.reason ?? 'none';
+
+    const run = async (): Promise<void> => {
+        setBusy(true);
+        setError(null);
+        try {
+            await props.run(reason.trim());
+            props.onClose();
+        } catch (e) {
+            setError(e);
+            setBusy(false);
+        }
+    };
+
+    return (
+        <Dialog title={props.title} onClose={props.onClose} actions={<>
+            <Button onClick={props.onClose}>Cancel</Button>
+            <Button kind={props.danger === true ? 'danger' : 'main'} busy={busy}
+                disabled={wants === 'required' && reason.trim() === ''}
+                onClick={() => void run()}>{props.act}</Button>
+        </>}>
+            {props.children}
+            {wants !== 'none' && <Text label={wants === 'required' ? 'Reason'
+                : 'Reason (optional)'} value={reason} onInput={setReason}
+                maxLength={500} autofocus
+                hint="It goes to the audit beside who and when." />}
+            <Trouble error={error} />
+        </Dialog>
+    );
+}
+
+interface Notice {
+    readonly id: number;
+    readonly text: string;
+    readonly tone: 'good' | 'bad';
+}
+
+const notices = store<readonly Notice[]>([]);
+let last = 0;
+
+/* Says that something was done. */
+export function tell(text: string, tone: Notice['tone'] = 'good'): void {
+    const id = ++last;
+
+    notices.set([...notices.get(), { id, text, tone }].slice(-4));
+    setTimeout(() => notices.set(notices.get().filter(n => n.id !== id)), 6000);
+}
+
+export function Notices(): JSX.Element {
+    return (
+        <div class="notices" role="status" aria-live="polite">
+            {useStore(notices).map(n =>
+                <p key={n.id} class={n.tone}>{n.text}</p>)}
+        </div>
+    );
+}
