@@ -84,6 +84,8 @@ ngx_mutt_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    MUTT_PASS("nginx.start");
+
     return NGX_OK;
 }
 

@@ -17,6 +17,7 @@
 #include "conf/mutt_metrics.h"
 #include "conf/mutt_settings.h"
 #include "core/mutt_buf.h"
+#include "core/mutt_failpoint.h"
 #include "core/mutt_hash.h"
 #include "core/mutt_json_fast.h"
 #include "core/mutt_uuid.h"

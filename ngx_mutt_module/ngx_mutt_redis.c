@@ -164,7 +164,13 @@ ngx_mutt_redis_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf)
     mutt_breaker_init(&link->breaker, mcf->redis_failures, 0);
     mutt_metric_set(ngx_mutt_slots(), MUTT_M_REDIS_BREAKER_STATE_REDIS,
                     link->breaker.state);
-    ngx_mutt_connect(link);
+
+    /*
+     * In the first turn of the event loop: however long this process takes to
+     * get there, the deadline of the connection begins then.  Events wait.
+     */
+    link->state = NGX_MUTT_CONNECTING;
+    ngx_post_event(&link->reconnect, &ngx_posted_events);
 
     return NGX_OK;
 }

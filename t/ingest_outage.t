@@ -13,7 +13,7 @@ use Mutt::Test;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(22);
+my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(25);
 
 $t->run();
 
@@ -90,7 +90,8 @@ while (time() < $until) {
     $n++;
     next if $answer->{code} == 200;
     $failed++;
-    diag("request $n: $answer->{code} $answer->{body}");
+    diag("request $n: $answer->{code} $answer->{body}\n",
+        map { "$_\n" } grep { /mutt: / } split /\n/, $t->log_of('nginx'));
 }
 
 is($failed, 0, "of $n requests during four reloads none failed");
@@ -105,6 +106,20 @@ is($t->ledger()->{difference}, 0, 'and balances');
 ok($t->wait_for(sub {
     !grep { /shutting down/ } map { slurp_cmd($_) } $t->nginx_workers()
 }, 5), 'old processes are gone');
+
+###############################################################################
+# workers that are slow to start, longer than a connection to Redis may take
+
+my $late = () = $t->log_of('nginx') =~ /redis is away: no answer/g;
+
+$t->restart('nginx', MUTT_FAIL => 'nginx.start=sleep:700+');
+is((send_one())[0]{code}, 200, 'the first event of a slow start is accepted');
+is(scalar(grep { (send_one())[0]{code} != 200 } 1 .. 50), 0,
+    'and so are those after it');
+is(scalar(() = $t->log_of('nginx') =~ /redis is away: no answer/g), $late,
+    'no connection was late');
+$t->restart('nginx');
+$t->linked();
 
 ###############################################################################
 # a Redis that comes back without its data
