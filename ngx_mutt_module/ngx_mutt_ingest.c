@@ -165,6 +165,7 @@ ngx_mutt_ingest(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
     in->ctx = ctx;
     in->began = ngx_current_msec;
     ctx->data = in;
+    ngx_mutt_trace_begin(r, ctx);
 
     cap = mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_MAX_BODY_BYTES);
     mutt_buf_init(&in->elements, (size_t) 1 << 30);
@@ -505,24 +506,28 @@ ngx_mutt_reject(ngx_mutt_ingest_t *in, mutt_str_t raw, ngx_uint_t index)
 static mutt_rc_t
 ngx_mutt_admit(ngx_mutt_ingest_t *in, mutt_str_t raw)
 {
-    bool                 own;
-    size_t               start;
-    mutt_rc_t            rc;
-    mutt_uuid_t          id;
-    unsigned char        random[10];
-    ngx_mutt_item_t     *item;
-    mutt_event_meta_t    meta;
+    bool                    own;
+    size_t                  start;
+    mutt_rc_t               rc;
+    mutt_uuid_t             id;
+    unsigned char           random[10];
+    ngx_mutt_item_t        *item;
+    mutt_event_meta_t       meta;
+    ngx_mutt_trace_text_t   text;
 
     if (!mutt_random(random, sizeof(random))) {
         return MUTT_NOMEM;
     }
+
+    ngx_mutt_trace_event(in->request, in->ctx, &text);
 
     meta.correlation_id = (mutt_str_t) {
         (char *) in->ctx->correlation_id.data, in->ctx->correlation_id.len };
     meta.received_at = (mutt_str_t) { in->received_at, MUTT_TIME_LEN };
     meta.source = (mutt_str_t) { (char *) in->ctx->key->id.data,
                                  in->ctx->key->id.len };
-    meta.traceparent = mutt_str(NULL);
+    meta.traceparent = mutt_str(text.traceparent);
+    meta.trace_origin = mutt_str(text.origin);
     meta.new_id = mutt_uuid_v7(in->received, random);
 
     start = in->elements.len;

@@ -24,6 +24,7 @@
 #include "domain/mutt_durable.h"
 #include "domain/mutt_event.h"
 #include "domain/mutt_sql.h"
+#include "domain/mutt_trace.h"
 
 
 #define NGX_MUTT_CORRELATION_MAX  128
@@ -114,6 +115,9 @@ typedef struct {
     ngx_uint_t               rejected;
     ngx_msec_t               waited;      /* for Redis */
     const char              *durability;  /* of a 2xx; NULL for others */
+    mutt_trace_t             trace;       /* its span the client's, or zeros */
+    u_char                   trace_id[MUTT_TRACE_HEX + 1];
+    ngx_flag_t               traced;
     void                    *data;        /* of the handler */
 } ngx_mutt_ctx_t;
 
@@ -455,6 +459,20 @@ void ngx_mutt_push_cancel(ngx_mutt_push_t *push);
 
 ngx_int_t ngx_mutt_ingest(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 void ngx_mutt_ingest_count(ngx_http_request_t *r, mutt_api_code_t code);
+
+
+/* ngx_mutt_trace.c */
+
+/* of an event, or empty */
+typedef struct {
+    char               traceparent[MUTT_TRACEPARENT_LEN + 1];
+    char               origin[MUTT_TRACE_ORIGIN_LEN + 1];
+} ngx_mutt_trace_text_t;
+
+/* Finds the request's trace, or begins one. */
+void ngx_mutt_trace_begin(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
+void ngx_mutt_trace_event(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx,
+    ngx_mutt_trace_text_t *text);
 
 
 /* ngx_mutt_metrics.c */

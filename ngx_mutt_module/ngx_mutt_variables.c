@@ -13,7 +13,8 @@ typedef enum {
     NGX_MUTT_VAR_ACCEPTED,
     NGX_MUTT_VAR_REJECTED,
     NGX_MUTT_VAR_WAIT,
-    NGX_MUTT_VAR_DURABILITY
+    NGX_MUTT_VAR_DURABILITY,
+    NGX_MUTT_VAR_TRACE
 } ngx_mutt_variable_t;
 
 
@@ -40,6 +41,9 @@ static ngx_http_variable_t  ngx_mutt_variables[] = {
 
     { ngx_string("mutt_durability"), NULL, ngx_mutt_variable,
       NGX_MUTT_VAR_DURABILITY, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mutt_trace_id"), NULL, ngx_mutt_variable,
+      NGX_MUTT_VAR_TRACE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -116,6 +120,14 @@ ngx_mutt_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         if (ctx != NULL && ctx->durability != NULL) {
             text.data = (u_char *) ctx->durability;
             text.len = ngx_strlen(ctx->durability);
+        }
+
+        break;
+
+    case NGX_MUTT_VAR_TRACE:
+        if (ctx != NULL && ctx->traced) {
+            text.data = ctx->trace_id;
+            text.len = MUTT_TRACE_HEX;
         }
 
         break;

@@ -5,6 +5,7 @@
  *   POST /anything   takes an alert, answers as it was told to (200)
  *   GET /stats       {"count","distinct","duplicates","attempts","last":[...]}
  *   GET /keys        one "Idempotency-Key count" a line
+ *   GET /traces      [{"key","traceparent"}...] of the last
  *   POST /control?status=503&times=2&delay_ms=10&retry_after=1
  *                    how to answer the next times alerts (-1: all); refused
  *                    alerts are counted as attempts, not taken
@@ -39,11 +40,17 @@ typedef struct {
     mutt_buf_t body;
 } request_t;
 
+typedef struct {
+    char *body; /* NULL: none yet */
+    char key[128];
+    char traceparent[64];
+} taken_t;
+
 static seen_t *seen[BUCKETS];
 static size_t count;
 static size_t distinct;
 static size_t attempts;
-static char *last[LAST];
+static taken_t last[LAST];
 static size_t last_at;
 
 /* how to answer */
@@ -68,7 +75,7 @@ bucket(const char *key)
 
 
 static void
-remember(const char *key, mutt_str_t body)
+remember(const char *key, const char *traceparent, mutt_str_t body)
 {
     seen_t **head = &seen[bucket(key)];
     seen_t *s = *head;
@@ -92,8 +99,11 @@ remember(const char *key, mutt_str_t body)
 
     s->count++;
     count++;
-    free(last[last_at]);
-    last[last_at] = strndup(body.data, body.len);
+    free(last[last_at].body);
+    last[last_at].body = strndup(body.data, body.len);
+    (void) snprintf(last[last_at].key, sizeof(last[last_at].key), "%s", key);
+    (void) snprintf(last[last_at].traceparent,
+                    sizeof(last[last_at].traceparent), "%s", traceparent);
     last_at = (last_at + 1) % LAST;
 }
 
@@ -111,8 +121,8 @@ forget(void)
     }
 
     for (size_t i = 0; i < LAST; i++) {
-        free(last[i]);
-        last[i] = NULL;
+        free(last[i].body);
+        last[i].body = NULL;
     }
 
     count = 0;
@@ -132,7 +142,7 @@ write_stats(mutt_buf_t *b)
                   count, distinct, count - distinct, attempts);
 
     for (size_t i = 0; i < LAST; i++) {
-        const char *body = last[(last_at + i) % LAST];
+        const char *body = last[(last_at + i) % LAST].body;
 
         if (body != NULL) {
             mutt_buf_addf(b, "%s", comma);
@@ -142,6 +152,30 @@ write_stats(mutt_buf_t *b)
     }
 
     MUTT_BUF_LIT(b, "]}\n");
+}
+
+
+static void
+write_traces(mutt_buf_t *b)
+{
+    const char *comma = "";
+
+    MUTT_BUF_LIT(b, "[");
+
+    for (size_t i = 0; i < LAST; i++) {
+        const taken_t *taken = &last[(last_at + i) % LAST];
+
+        if (taken->body != NULL) {
+            mutt_buf_addf(b, "%s{\"key\":", comma);
+            mutt_buf_add_json(b, mutt_str(taken->key));
+            MUTT_BUF_LIT(b, ",\"traceparent\":");
+            mutt_buf_add_json(b, mutt_str(taken->traceparent));
+            MUTT_BUF_LIT(b, "}");
+            comma = ",";
+        }
+    }
+
+    MUTT_BUF_LIT(b, "]\n");
 }
 
 
@@ -210,6 +244,8 @@ take(struct MHD_Connection *c, request_t *request)
 {
     const char *key =
         MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Idempotency-Key");
+    const char *trace =
+        MHD_lookup_connection_value(c, MHD_HEADER_KIND, "traceparent");
     int code = times == 0 ? 200 : status;
 
     attempts++;
@@ -223,7 +259,8 @@ take(struct MHD_Connection *c, request_t *request)
     }
 
     if (code >= 200 && code < 300) {
-        remember(key == NULL ? "" : key, mutt_buf_str(&request->body));
+        remember(key == NULL ? "" : key, trace == NULL ? "" : trace,
+                 mutt_buf_str(&request->body));
     }
 
     return reply(c, code, code == 204 ? "" : "{}\n", code == 204 ? 0 : 3);
@@ -292,6 +329,10 @@ on_request(void *cls, struct MHD_Connection *c, const char *url,
 
     if (strcmp(url, "/keys") == 0) {
         return show(c, write_keys);
+    }
+
+    if (strcmp(url, "/traces") == 0) {
+        return show(c, write_traces);
     }
 
     if (strcmp(url, "/health") == 0) {

@@ -20,6 +20,7 @@
 #include "domain/mutt_alert.h"
 #include "domain/mutt_breaker.h"
 #include "domain/mutt_event.h"
+#include "domain/mutt_journey.h"
 #include "domain/mutt_kinds.h"
 #include "domain/mutt_pressure.h"
 #include "domain/mutt_sql.h"
@@ -79,10 +80,12 @@ struct batch_s {
     alerter_t *a;
     mutt_pool_t *pool;
     mutt_usec_t began;
-    mutt_usec_t sent; /* when its rows were */
+    mutt_usec_t claimed_at; /* by the wall clock */
+    mutt_usec_t sent;       /* when its rows were */
     mutt_claim_t claim;
     mutt_event_t *events;
     mutt_verdict_t *verdicts;
+    mutt_journey_t *journeys; /* of the events; NULL: tracing is off */
     mutt_audit_row_t *rows;
     size_t *row_items; /* the item of each row */
     size_t n_rows;
@@ -656,6 +659,63 @@ judge_matched(batch_t *b, size_t i, const mutt_rule_t *rule, mutt_err_t *err)
 }
 
 
+/* Begins to trace an event, if it is one to be traced, with what is made of
+ * it as the next span's child. */
+static mutt_rc_t
+trace(batch_t *b, size_t i, mutt_err_t *err)
+{
+    unsigned char random[MUTT_JOURNEY_RANDOM];
+    char next[MUTT_TRACEPARENT_LEN + 1];
+    mutt_journey_t *journey = &b->journeys[i];
+    mutt_event_t *event = &b->events[i];
+
+    if (event->traceparent.len == 0 || !mutt_random(random, sizeof(random)) ||
+        !mutt_journey_begin(journey, event, random)) {
+        return MUTT_OK;
+    }
+
+    mutt_journey_traceparent(journey, next);
+    event->traceparent = mutt_pool_dup(b->pool, mutt_str(next));
+    journey->claimed = b->claimed_at;
+    journey->matching = mutt_time_now();
+
+    return event->traceparent.data == NULL
+               ? mutt_fail(err, MUTT_NOMEM, "out of memory for a trace")
+               : MUTT_OK;
+}
+
+
+/* What is on its way is told of when it is committed. */
+static void
+tell_traces(batch_t *b)
+{
+    static const char *const outcomes[] = {
+        [MUTT_TO_ALERT] = "alert",
+        [MUTT_TO_LOGGED] = "logged",
+        [MUTT_TO_SUPPRESSED] = "suppressed",
+        [MUTT_TO_UNHANDLED] = "unhandled",
+        [MUTT_TO_RETRY] = "retry",
+        [MUTT_TO_DLQ] = "dlq",
+        [MUTT_TO_SHED] = "shed",
+        [MUTT_TO_DEAD] = "dead",
+        [MUTT_TO_DEAD_EXTERNAL] = "dead",
+    };
+    mutt_span_t spans[MUTT_JOURNEY_SPANS];
+    mutt_usec_t now = b->journeys == NULL ? 0 : mutt_time_now();
+
+    for (size_t i = 0; b->journeys != NULL && i < b->claim.n; i++) {
+        mutt_journey_t *journey = &b->journeys[i];
+
+        if (journey->on) {
+            journey->committed = now;
+            journey->outcome = outcomes[b->verdicts[i].dest];
+            mutt_tracer_add(mutt_run_tracer(b->run), spans,
+                            mutt_journey_spans(journey, &b->events[i], spans));
+        }
+    }
+}
+
+
 static mutt_rc_t
 judge(batch_t *b, size_t i, mutt_err_t *err)
 {
@@ -673,11 +733,24 @@ judge(batch_t *b, size_t i, mutt_err_t *err)
         return rc;
     }
 
+    if (b->journeys != NULL) {
+        rc = trace(b, i, err);
+    }
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
     mutt_match_input_t input = { .message = event->message,
                                  .trap_oid = event->trap_oid,
                                  .severity = event->severity };
     const mutt_rule_t *rule =
         mutt_matcher_match(b->a->rules->matcher, &input, report_match, b->run);
+
+    if (b->journeys != NULL && b->journeys[i].on) {
+        b->journeys[i].matched = mutt_time_now();
+        b->journeys[i].rule_id = rule == NULL ? 0 : rule->id;
+    }
 
     return rule == NULL ? judge_unhandled(b, i, err)
                         : judge_matched(b, i, rule, err);
@@ -769,6 +842,19 @@ send_audit(batch_t *b, mutt_err_t *err)
 }
 
 
+/* For the traces of the events whose rows were sent took ago. */
+static void
+note_insert(batch_t *b, mutt_usec_t took)
+{
+    mutt_usec_t now = b->journeys == NULL ? 0 : mutt_time_now();
+
+    for (size_t k = 0; b->journeys != NULL && k < b->n_rows; k++) {
+        b->journeys[b->row_items[k]].inserting = now - took;
+        b->journeys[b->row_items[k]].inserted = now;
+    }
+}
+
+
 static mutt_rc_t
 finish_audit(batch_t *b, mutt_err_t *err)
 {
@@ -785,8 +871,10 @@ finish_audit(batch_t *b, mutt_err_t *err)
         return rc;
     }
 
-    double took =
-        (double) (mutt_time_mono() - b->sent) / (double) MUTT_USEC_SEC;
+    mutt_usec_t usec = mutt_time_mono() - b->sent;
+    double took = (double) usec / (double) MUTT_USEC_SEC;
+
+    note_insert(b, usec);
 
     mutt_metric_observe(metrics, MUTT_M_DB_WRITE_LATENCY_ALL, took);
     mutt_metric_observe(metrics, MUTT_M_DB_WRITE_LATENCY_MS_ALL, took * 1e3);
@@ -823,6 +911,10 @@ judge_refused(batch_t *b, size_t k, const char *at, mutt_err_t *err)
     const mutt_event_t *event = &b->events[i];
     char reason[32];
     mutt_buf_t out;
+
+    if (b->journeys != NULL) {
+        b->journeys[i].failed = true;
+    }
 
     /* it is not counted with its kind after all */
     if (b->verdicts[i].dest == MUTT_TO_UNHANDLED) {
@@ -902,6 +994,14 @@ allocate(batch_t *b)
     b->rows = mutt_pool_calloc(pool, n * sizeof(*b->rows));
     b->row_items = mutt_pool_calloc(pool, n * sizeof(*b->row_items));
 
+    if (mutt_run_tracer(b->run) != NULL) {
+        b->journeys = mutt_pool_calloc(pool, n * sizeof(*b->journeys));
+
+        if (b->journeys == NULL) {
+            return false;
+        }
+    }
+
     return b->events != NULL && b->verdicts != NULL && b->rows != NULL &&
            b->row_items != NULL && mutt_kinds_init(&b->kinds, n, pool);
 }
@@ -954,6 +1054,7 @@ settle(batch_t *b, batch_t *next, mutt_err_t *err)
 
     MUTT_PASS("alerter.committed");
     count(b, metas);
+    tell_traces(b);
 
     return blame_server ? mutt_fail(err, MUTT_UNAVAIL,
                                     "postgresql refuses every row: %s",
@@ -1154,6 +1255,7 @@ claim(batch_t *b, mutt_err_t *err)
     }
 
     b->began = mutt_time_mono();
+    b->claimed_at = mutt_time_now();
     /* the alerts of the claim ahead are not there yet */
     b->alerts = b->claim.alert_depth + (ahead == NULL ? 0 : ahead->raised);
 
@@ -1328,6 +1430,7 @@ static const mutt_worker_t alerter = {
     .kind = "alerter",
     .reader = MUTT_S_ALERTER,
     .port = MUTT_SET_METRICS_PORT_ALERTER,
+    .traces = true,
     .watches = { MUTT_WATCH_ALERTERS },
     .ctx_size = sizeof(alerter_t),
     .setup = alerter_setup,

@@ -13,6 +13,7 @@
 #include "core/mutt_failpoint.h"
 #include "core/mutt_uuid.h"
 #include "domain/mutt_alert.h"
+#include "domain/mutt_trace.h"
 #include "domain/mutt_webhook.h"
 #include "io/mutt_http.h"
 #include "io/mutt_outbox.h"
@@ -41,6 +42,11 @@ typedef struct {
     mutt_str_t item; /* as it lies in the processing list */
     mutt_delivery_t delivery;
     mutt_settle_t settle;
+    bool traced;
+    mutt_trace_t from;                          /* its parent's span */
+    unsigned char span[MUTT_SPAN_ID];           /* of this attempt */
+    char traceparent[MUTT_TRACEPARENT_LEN + 1]; /* of the request */
+    mutt_usec_t sent_at;
 } slot_t;
 
 typedef struct {
@@ -265,6 +271,72 @@ decide_malformed(mutt_run_t *run, slot_t *slot)
 }
 
 
+/* The traceparent of the request, its span the attempt's if it is traced. */
+static const char *
+begin_span(mutt_run_t *run, slot_t *slot)
+{
+    mutt_str_t given = slot->delivery.traceparent;
+
+    slot->traced = false;
+
+    if (!mutt_trace_parse(given, &slot->from)) {
+        return "";
+    }
+
+    mutt_trace_t next = slot->from;
+
+    slot->traced = next.sampled && mutt_run_tracer(run) != NULL &&
+                   mutt_random(slot->span, sizeof(slot->span));
+
+    if (slot->traced) {
+        memcpy(next.span, slot->span, sizeof(next.span));
+    }
+
+    mutt_trace_format(&next, slot->traceparent);
+    slot->sent_at = mutt_time_now();
+
+    return slot->traceparent;
+}
+
+
+static void
+end_span(mutt_run_t *run, const slot_t *slot, const mutt_http_done_t *done,
+         mutt_outcome_t outcome)
+{
+    static const char *const outcomes[] = {
+        [MUTT_OUTCOME_DELIVERED] = "delivered",
+        [MUTT_OUTCOME_RETRY] = "retry",
+        [MUTT_OUTCOME_LIMITED] = "limited",
+        [MUTT_OUTCOME_KEY] = "key_refused",
+        [MUTT_OUTCOME_CONFIG] = "retry",
+        [MUTT_OUTCOME_REFUSED] = "refused",
+    };
+    const mutt_delivery_t *d = &slot->delivery;
+
+    if (!slot->traced) {
+        return;
+    }
+
+    mutt_span_t span = {
+        .what = MUTT_SPAN_DELIVERY,
+        .start = slot->sent_at,
+        .end = mutt_time_now(),
+        .failed = outcome != MUTT_OUTCOME_DELIVERED,
+        .outcome = outcomes[outcome],
+        .http_status = done->send == MUTT_SEND_ANSWERED ? done->status : 0,
+    };
+
+    memcpy(span.trace, slot->from.trace, sizeof(span.trace));
+    memcpy(span.id, slot->span, sizeof(span.id));
+    memcpy(span.parent, slot->from.span, sizeof(span.parent));
+    (void) snprintf(span.event_id, sizeof(span.event_id), "%.*s",
+                    MUTT_STR_ARG(d->event_id));
+    (void) snprintf(span.correlation_id, sizeof(span.correlation_id), "%.*s",
+                    MUTT_STR_ARG(d->correlation_id));
+    mutt_tracer_add(mutt_run_tracer(run), &span, 1);
+}
+
+
 static void
 send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
 {
@@ -284,7 +356,7 @@ send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
             .body = slot->delivery.body,
             .authorization = f->authorization[f->key],
             .idempotency_key = slot->delivery.idempotency_key.data,
-            .traceparent = slot->delivery.traceparent.data,
+            .traceparent = begin_span(run, slot),
             .data = slot,
         };
 
@@ -425,6 +497,7 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
     MUTT_PASS("forwarder.answered");
     mutt_metric_add(m, request_series(done, outcome), 1);
     mutt_metric_observe(m, MUTT_M_MOOG_LATENCY_ALL, done->seconds);
+    end_span(run, slot, done, outcome);
 
     if (done->send == MUTT_SEND_TIMEOUT) {
         (void) snprintf(reason, sizeof(reason), "timeout");
@@ -781,6 +854,7 @@ static const mutt_worker_t forwarder = {
     .kind = "moog",
     .reader = MUTT_S_FORWARDER,
     .port = MUTT_SET_METRICS_PORT_MOOG,
+    .traces = true,
     .watches = { MUTT_WATCH_FORWARDERS },
     .ctx_size = sizeof(forwarder_t),
     .check = forwarder_check,

@@ -47,10 +47,11 @@ typedef struct {
 /* What ingest knows about an event besides its text. */
 typedef struct {
     mutt_str_t correlation_id;
-    mutt_str_t received_at; /* RFC 3339, as mutt_time_format() writes it */
-    mutt_str_t source;      /* id of the API key */
-    mutt_str_t traceparent; /* empty when not tracing */
-    mutt_uuid_t new_id;     /* taken unless the client sent event_id */
+    mutt_str_t received_at;  /* RFC 3339, as mutt_time_format() writes it */
+    mutt_str_t source;       /* id of the API key */
+    mutt_str_t traceparent;  /* empty when not tracing */
+    mutt_str_t trace_origin; /* of a trace that is recorded, else empty */
+    mutt_uuid_t new_id;      /* taken unless the client sent event_id */
 } mutt_event_meta_t;
 
 /* One field that made an event invalid. */
@@ -94,6 +95,7 @@ typedef struct {
     mutt_usec_t received_usec;
     mutt_str_t source;
     mutt_str_t traceparent;
+    mutt_str_t trace_origin;
     mutt_str_t hostname;
     mutt_str_t message;
     mutt_str_t trap_oid;    /* without leading dot; empty when absent */

@@ -347,6 +347,12 @@ write_head(mutt_buf_t *out, const mutt_event_meta_t *meta,
         mutt_buf_add_str(out, meta->traceparent);
         MUTT_BUF_LIT(out, "\"");
     }
+
+    if (meta->trace_origin.len > 0) {
+        MUTT_BUF_LIT(out, ",\"_trace_origin\":\"");
+        mutt_buf_add_str(out, meta->trace_origin);
+        MUTT_BUF_LIT(out, "\"");
+    }
 }
 
 

@@ -10,6 +10,7 @@ typedef struct {
     mutt_str_t received_at;
     mutt_str_t source;
     mutt_str_t traceparent;
+    mutt_str_t trace_origin;
     mutt_str_t hostname;
     mutt_str_t message;
     mutt_str_t trap_oid;
@@ -32,6 +33,7 @@ collect(const mutt_json_member_t *members, size_t n, parts_t *parts)
         { MUTT_STR("_received_at"), &parts->received_at },
         { MUTT_STR("_source"), &parts->source },
         { MUTT_STR("_traceparent"), &parts->traceparent },
+        { MUTT_STR("_trace_origin"), &parts->trace_origin },
         { MUTT_STR("hostname"), &parts->hostname },
         { MUTT_STR("message"), &parts->message },
         { MUTT_STR("trap_oid"), &parts->trap_oid },
@@ -180,13 +182,15 @@ copy_parts(const parts_t *parts, mutt_pool_t *pool, mutt_event_t *event)
     event->received_at = mutt_pool_dup(pool, parts->received_at);
     event->source = mutt_pool_dup(pool, parts->source);
     event->traceparent = mutt_pool_dup(pool, parts->traceparent);
+    event->trace_origin = mutt_pool_dup(pool, parts->trace_origin);
     event->hostname = mutt_pool_dup(pool, mutt_str_trim(parts->hostname));
     event->message = mutt_pool_dup(pool, parts->message);
     event->trap_oid = mutt_pool_dup(pool, parts->trap_oid);
 
     return event->event_id.data != NULL && event->correlation_id.data != NULL &&
            event->received_at.data != NULL && event->source.data != NULL &&
-           event->traceparent.data != NULL && event->hostname.data != NULL &&
+           event->traceparent.data != NULL &&
+           event->trace_origin.data != NULL && event->hostname.data != NULL &&
            event->message.data != NULL && event->trap_oid.data != NULL;
 }
 

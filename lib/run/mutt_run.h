@@ -28,6 +28,7 @@ struct mutt_run_s {
     mutt_settings_t *current; /* of this turn; the main thread's */
     mutt_log_t *log;
     uint64_t *metrics;
+    mutt_tracer_t *tracer; /* NULL: tracing is off */
     mutt_queue_t *queue; /* NULL when queueless */
     mutt_redis_t *redis; /* of the main thread; the queue's if there is one */
     char pod[MUTT_RUN_TEXT * 2];

@@ -61,6 +61,13 @@ mutt_run_metrics(mutt_run_t *run)
 }
 
 
+mutt_tracer_t *
+mutt_run_tracer(mutt_run_t *run)
+{
+    return run->tracer;
+}
+
+
 mutt_log_t *
 mutt_run_log(mutt_run_t *run)
 {
@@ -378,10 +385,19 @@ create_redis(mutt_run_t *run)
 }
 
 
+static const char *
+version_of(const mutt_run_t *run)
+{
+    const char *given = mutt_set_text(run->base, MUTT_SET_SERVICE_VERSION);
+
+    return given[0] == '\0' ? MUTT_VERSION : given;
+}
+
+
 static mutt_rc_t
 create(mutt_run_t *run, mutt_err_t *err)
 {
-    const char *version = mutt_set_text(run->base, MUTT_SET_SERVICE_VERSION);
+    const char *version = version_of(run);
 
     name_pod(run);
     (void) pthread_mutex_init(&run->lock, NULL);
@@ -389,8 +405,7 @@ create(mutt_run_t *run, mutt_err_t *err)
     run->turned_at = mutt_time_mono();
     run->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     run->log =
-        mutt_log_create(STDERR_FILENO, run->worker->service,
-                        version[0] == '\0' ? MUTT_VERSION : version, run->pod,
+        mutt_log_create(STDERR_FILENO, run->worker->service, version, run->pod,
                         mutt_set_bool(run->base, MUTT_SET_LOG_JSON_ENABLED));
     run->metrics = calloc(mutt_metrics_slots(), sizeof(uint64_t));
     run->ctx = calloc(1, run->worker->ctx_size);
@@ -408,7 +423,11 @@ create(mutt_run_t *run, mutt_err_t *err)
     mutt_log_set_level(run->log, mutt_log_level_parse(mutt_set_text(
                                      run->base, MUTT_SET_LOG_LEVEL)));
 
-    return MUTT_OK;
+    return run->worker->traces
+               ? mutt_tracer_create(run->base, run->worker->service, version,
+                                    run->pod, run->metrics, run->log,
+                                    &run->tracer, err)
+               : MUTT_OK;
 }
 
 
@@ -420,6 +439,7 @@ destroy(mutt_run_t *run)
     }
 
     mutt_queue_destroy(run->queue);
+    mutt_tracer_destroy(run->tracer);
     mutt_settings_destroy(run->current);
     mutt_settings_destroy(run->next);
     mutt_settings_destroy(run->base);
@@ -474,6 +494,10 @@ load_settings(mutt_run_t *run, mutt_err_t *err)
 {
     mutt_rc_t rc = mutt_settings_load((const char *(*) (const char *) ) getenv,
                                       &run->base, err);
+
+    if (rc == MUTT_OK && run->worker->traces) {
+        rc = mutt_tracer_check(run->base, err);
+    }
 
     if (rc == MUTT_OK && run->worker->check != NULL) {
         rc = run->worker->check(run->base, err);

@@ -19,6 +19,7 @@
 #include "core/mutt_log.h"
 #include "core/mutt_time.h"
 #include "io/mutt_queue.h"
+#include "mutt_tracer.h"
 
 #define MUTT_RUN_WATCHES 2
 
@@ -53,6 +54,8 @@ typedef struct {
      * watched by it; one that doesn't may watch others. */
     mutt_watch_t watches[MUTT_RUN_WATCHES];
     bool queueless;
+
+    bool traces; /* it leaves spans, where tracing is on */
 
     /* Judges settings that only this worker needs, before anything else and
      * for --check.  NULL: there are none. */
@@ -94,11 +97,12 @@ int mutt_worker_main(const mutt_worker_t *worker, int argc, char **argv);
 void *mutt_run_ctx(mutt_run_t *run);
 const mutt_settings_t *mutt_run_settings(mutt_run_t *run); /* this turn's */
 const mutt_settings_t *mutt_run_base_settings(mutt_run_t *run); /* for life */
-mutt_queue_t *mutt_run_queue(mutt_run_t *run); /* NULL when queueless */
-mutt_redis_t *mutt_run_redis(mutt_run_t *run); /* connected in turn() */
-uint64_t *mutt_run_metrics(mutt_run_t *run);   /* any thread */
-mutt_log_t *mutt_run_log(mutt_run_t *run);     /* any thread */
-bool mutt_run_stopping(const mutt_run_t *run); /* any thread */
+mutt_queue_t *mutt_run_queue(mutt_run_t *run);   /* NULL when queueless */
+mutt_redis_t *mutt_run_redis(mutt_run_t *run);   /* connected in turn() */
+uint64_t *mutt_run_metrics(mutt_run_t *run);     /* any thread */
+mutt_tracer_t *mutt_run_tracer(mutt_run_t *run); /* NULL: tracing is off */
+mutt_log_t *mutt_run_log(mutt_run_t *run);       /* any thread */
+bool mutt_run_stopping(const mutt_run_t *run);   /* any thread */
 
 /* Waits at most wait_us, less when a signal or news arrives. */
 void mutt_run_sleep(mutt_run_t *run, mutt_usec_t wait_us);
