@@ -11,6 +11,8 @@
 
 #include "ngx_mutt_module.h"
 
+#include "domain/mutt_scripts.h"
+
 
 #define NGX_MUTT_FAULTS  24
 
@@ -28,6 +30,13 @@ struct ngx_mutt_step_s {
     const char        *name;     /* NULL ends the list */
     ngx_mutt_step_pt   run;
 };
+
+
+/* takes a reply of Redis, NULL for none, and ends as a step does */
+struct redisReply;
+
+typedef ngx_int_t (*ngx_mutt_told_pt)(ngx_mutt_flow_t *flow,
+    struct redisReply *reply);
 
 
 /* what is wrong with a field or a parameter */
@@ -66,6 +75,7 @@ struct ngx_mutt_flow_s {
     ngx_int_t                  rc;        /* of the answer */
     ngx_uint_t                 tries;
     void                      *data;      /* of the resource */
+    struct ngx_mutt_ask_s     *ask;       /* a question to Redis */
     unsigned                   resumed:1;
 };
 
@@ -96,6 +106,21 @@ ngx_int_t ngx_mutt_flow_query(ngx_mutt_flow_t *flow, mutt_sql_t statement,
 void ngx_mutt_flow_sign(ngx_mutt_flow_t *flow, ngx_uint_t n,
     void (*unsure)(void));
 
+/*
+ * Begins a command of n words to Redis, of which the caller appends each with
+ * ngx_mutt_redis_word() and then returns NGX_AGAIN.  NGX_DECLINED when Redis
+ * is away.
+ */
+ngx_int_t ngx_mutt_flow_ask(ngx_mutt_flow_t *flow, ngx_uint_t n,
+    ngx_mutt_told_pt told);
+
+/* The same for a script, with the words up to its keys: EVAL, script, n. */
+ngx_int_t ngx_mutt_flow_eval(ngx_mutt_flow_t *flow, mutt_script_t script,
+    ngx_uint_t keys, ngx_uint_t args, ngx_mutt_told_pt told);
+
+/* Goes back to a step, which is one of this flow's. */
+void ngx_mutt_flow_back(ngx_mutt_flow_t *flow, ngx_mutt_step_pt run);
+
 /* Copies to memory of the request, with a NUL; NULL when out of it. */
 const char *ngx_mutt_flow_text(ngx_mutt_flow_t *flow, mutt_str_t text);
 
@@ -108,6 +133,7 @@ ngx_int_t ngx_mutt_flow_error(ngx_mutt_flow_t *flow, mutt_api_code_t code);
 ngx_int_t ngx_mutt_flow_error_text(ngx_mutt_flow_t *flow,
     mutt_api_code_t code, const char *text);
 ngx_int_t ngx_mutt_flow_broken(ngx_mutt_flow_t *flow);
+ngx_int_t ngx_mutt_flow_no_redis(ngx_mutt_flow_t *flow);
 
 /* The step that answers with the first value of the result, JSON. */
 ngx_int_t ngx_mutt_step_answer(ngx_mutt_flow_t *flow);
@@ -153,6 +179,22 @@ const mutt_json_member_t *ngx_mutt_member(ngx_mutt_flow_t *flow,
  */
 const char *ngx_mutt_member_text(ngx_mutt_flow_t *flow,
     const mutt_json_member_t *member, ngx_uint_t max);
+
+/*
+ * The texts of a member that is a list of 1 to max strings, each of 1 to
+ * 200 bytes without NUL; NULL where it is none, which is noted.
+ */
+ngx_array_t *ngx_mutt_member_texts(ngx_mutt_flow_t *flow,
+    const mutt_json_member_t *member, ngx_uint_t max);
+
+/*
+ * The whole number of a member or parameter, otherwise where it is absent;
+ * what is not from min to max is noted.
+ */
+ngx_int_t ngx_mutt_member_number(ngx_mutt_flow_t *flow, const char *name,
+    ngx_int_t otherwise, ngx_int_t min, ngx_int_t max);
+ngx_int_t ngx_mutt_parameter_number(ngx_mutt_flow_t *flow, const char *name,
+    ngx_int_t otherwise, ngx_int_t min, ngx_int_t max);
 
 /* Takes the member "reason" into the flow. */
 void ngx_mutt_read_reason(ngx_mutt_flow_t *flow);
@@ -239,6 +281,15 @@ extern const ngx_mutt_step_t  ngx_mutt_keys_revoke[];
 extern const ngx_mutt_step_t  ngx_mutt_session_create[];
 extern const ngx_mutt_step_t  ngx_mutt_session_show[];
 extern const ngx_mutt_step_t  ngx_mutt_session_delete[];
+
+
+/* ngx_mutt_api_letters.c, ngx_mutt_api_letters_move.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_letters_queues[];
+extern const ngx_mutt_step_t  ngx_mutt_letters_list[];
+extern const ngx_mutt_step_t  ngx_mutt_letters_show[];
+extern const ngx_mutt_step_t  ngx_mutt_letters_replay[];
+extern const ngx_mutt_step_t  ngx_mutt_letters_discard[];
 
 
 /* ngx_mutt_api_rates.c */

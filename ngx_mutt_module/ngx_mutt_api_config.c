@@ -316,8 +316,8 @@ ngx_mutt_config_name(ngx_mutt_flow_t *flow)
     }
 
     edit->id = ngx_mutt_find_setting((mutt_str_t) {
-                                     (char *) flow->ctx->param.data,
-                                     flow->ctx->param.len });
+                                     (char *) flow->ctx->params[0].data,
+                                     flow->ctx->params[0].len });
     flow->data = edit;
 
     return edit->id == MUTT_SETTING_COUNT

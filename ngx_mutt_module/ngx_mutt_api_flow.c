@@ -12,7 +12,16 @@
 #define NGX_MUTT_API_BODY  65536
 
 
+/* a question to Redis; outlives the request that asked */
+typedef struct ngx_mutt_ask_s {
+    ngx_mutt_flow_t    *flow;      /* NULL when it is gone */
+    ngx_mutt_told_pt    told;
+} ngx_mutt_ask_t;
+
+
 static void ngx_mutt_flow_run(ngx_mutt_flow_t *flow);
+static void ngx_mutt_flow_go(ngx_mutt_flow_t *flow, ngx_int_t rc);
+static void ngx_mutt_flow_told(void *data, struct redisReply *reply);
 static void ngx_mutt_flow_cleanup(void *data);
 static void ngx_mutt_flow_queried(ngx_mutt_query_t *query);
 static void ngx_mutt_flow_read(ngx_http_request_t *r);
@@ -58,6 +67,10 @@ ngx_mutt_flow_cleanup(void *data)
 
     ngx_mutt_pg_release(&flow->query);
 
+    if (flow->ask != NULL) {
+        flow->ask->flow = NULL;
+    }
+
     /* whether it was made is unknown */
     if (flow->unsure != NULL) {
         flow->unsure();
@@ -68,17 +81,24 @@ ngx_mutt_flow_cleanup(void *data)
 static void
 ngx_mutt_flow_run(ngx_mutt_flow_t *flow)
 {
-    ngx_int_t               rc;
+    ngx_mutt_flow_go(flow, NGX_OK);
+}
+
+
+/* Goes on behind a step that ended with rc. */
+static void
+ngx_mutt_flow_go(ngx_mutt_flow_t *flow, ngx_int_t rc)
+{
     const ngx_mutt_step_t  *step;
 
-    do {
+    while (rc == NGX_OK) {
         step = flow->step++;
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, flow->request->connection->log, 0,
                        "mutt step: %s", step->name);
 
         rc = step->run(flow);
-    } while (rc == NGX_OK);
+    }
 
     if (rc == NGX_AGAIN) {
         return;
@@ -98,6 +118,87 @@ ngx_mutt_flow_resume(ngx_mutt_flow_t *flow)
 {
     flow->resumed = 1;
     ngx_mutt_flow_run(flow);
+}
+
+
+void
+ngx_mutt_flow_back(ngx_mutt_flow_t *flow, ngx_mutt_step_pt run)
+{
+    while (flow->step->run != run) {
+        flow->step--;
+    }
+}
+
+
+static void
+ngx_mutt_flow_told(void *data, struct redisReply *reply)
+{
+    ngx_mutt_ask_t  *ask = data;
+
+    ngx_mutt_flow_t  *flow;
+
+    flow = ask->flow;
+
+    if (flow != NULL) {
+        flow->ask = NULL;
+        flow->resumed = 1;
+        ngx_mutt_flow_go(flow, ask->told(flow, reply));
+    }
+
+    ngx_free(ask);
+}
+
+
+/* What is read is not waited for when the client leaves. */
+static void
+ngx_mutt_flow_watch(ngx_mutt_flow_t *flow)
+{
+    flow->request->read_event_handler =
+        flow->request->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)
+        ? ngx_http_test_reading : ngx_http_block_reading;
+}
+
+
+ngx_int_t
+ngx_mutt_flow_ask(ngx_mutt_flow_t *flow, ngx_uint_t n, ngx_mutt_told_pt told)
+{
+    ngx_mutt_ask_t  *ask;
+
+    ask = ngx_alloc(sizeof(ngx_mutt_ask_t), ngx_cycle->log);
+
+    if (ask == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ask->flow = flow;
+    ask->told = told;
+
+    if (ngx_mutt_redis_begin(n, ngx_mutt_flow_told, ask) != NGX_OK) {
+        ngx_free(ask);
+        return NGX_DECLINED;
+    }
+
+    flow->ask = ask;
+    ngx_mutt_flow_watch(flow);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_mutt_flow_eval(ngx_mutt_flow_t *flow, mutt_script_t script,
+    ngx_uint_t keys, ngx_uint_t args, ngx_mutt_told_pt told)
+{
+    if (ngx_mutt_flow_ask(flow, 3 + keys + args, told) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_mutt_redis_text("EVAL");
+    (void) ngx_mutt_redis_word(mutt_scripts[script].text,
+                               mutt_scripts[script].len);
+    (void) ngx_mutt_redis_int(keys);
+
+    return NGX_OK;
 }
 
 
@@ -273,9 +374,7 @@ ngx_mutt_flow_query(ngx_mutt_flow_t *flow, mutt_sql_t statement, ngx_uint_t n)
         return ngx_mutt_flow_broken(flow);
     }
 
-    flow->request->read_event_handler =
-        flow->request->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)
-        ? ngx_http_test_reading : ngx_http_block_reading;
+    ngx_mutt_flow_watch(flow);
 
     return NGX_AGAIN;
 }
@@ -332,6 +431,23 @@ ngx_mutt_flow_text(ngx_mutt_flow_t *flow, mutt_str_t text)
 }
 
 
+/* An error that may pass: with when to come back. */
+static ngx_int_t
+ngx_mutt_flow_away(ngx_mutt_flow_t *flow, mutt_api_code_t code)
+{
+    if (mutt_api_errors[code].status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_mutt_add_int_header(flow->request, "Retry-After",
+               mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_RETRY_AFTER))
+           != NGX_OK)
+    {
+        flow->rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_DONE;
+    }
+
+    return ngx_mutt_flow_error(flow, code);
+}
+
+
 /* Answers that the statement failed, and why as far as others may know. */
 ngx_int_t
 ngx_mutt_flow_broken(ngx_mutt_flow_t *flow)
@@ -344,20 +460,14 @@ ngx_mutt_flow_broken(ngx_mutt_flow_t *flow)
         [NGX_MUTT_PG_REFUSED] = MUTT_API_INTERNAL,
     };
 
-    mutt_api_code_t  code;
+    return ngx_mutt_flow_away(flow, codes[flow->query.outcome]);
+}
 
-    code = codes[flow->query.outcome];
 
-    if (mutt_api_errors[code].status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && ngx_mutt_add_int_header(flow->request, "Retry-After",
-               mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_RETRY_AFTER))
-           != NGX_OK)
-    {
-        flow->rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        return NGX_DONE;
-    }
-
-    return ngx_mutt_flow_error(flow, code);
+ngx_int_t
+ngx_mutt_flow_no_redis(ngx_mutt_flow_t *flow)
+{
+    return ngx_mutt_flow_away(flow, MUTT_API_REDIS_UNAVAILABLE);
 }
 
 
@@ -381,12 +491,53 @@ ngx_mutt_flow_error_text(ngx_mutt_flow_t *flow, mutt_api_code_t code,
 }
 
 
+/* Sends JSON without its '<', which is only ever in a string. */
+static ngx_int_t
+ngx_mutt_flow_send(ngx_mutt_flow_t *flow, ngx_uint_t status, mutt_str_t text)
+{
+    size_t       n;
+    u_char      *p;
+    mutt_str_t   inert;
+    const char  *s, *last;
+
+    n = 0;
+    last = text.data + text.len;
+
+    for (s = text.data; s < last; s++) {
+        n += *s == '<';
+    }
+
+    if (n == 0) {
+        return ngx_mutt_send(flow->request, status, "application/json", text);
+    }
+
+    inert.len = text.len + n * (sizeof("\\u003c") - 1 - 1);
+    p = ngx_pnalloc(flow->request->pool, inert.len);
+
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    inert.data = (char *) p;
+
+    for (s = text.data; s < last; s++) {
+        if (*s == '<') {
+            p = ngx_cpymem(p, "\\u003c", sizeof("\\u003c") - 1);
+
+        } else {
+            *p++ = *s;
+        }
+    }
+
+    return ngx_mutt_send(flow->request, status, "application/json", inert);
+}
+
+
 ngx_int_t
 ngx_mutt_flow_answer(ngx_mutt_flow_t *flow, ngx_uint_t status, mutt_buf_t *b)
 {
     flow->rc = mutt_buf_ok(b)
-               ? ngx_mutt_send(flow->request, status, "application/json",
-                               mutt_buf_str(b))
+               ? ngx_mutt_flow_send(flow, status, mutt_buf_str(b))
                : NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     mutt_buf_done(b);

@@ -4,12 +4,15 @@
 
 #include "ngx_mutt_api.h"
 
+#include <jansson.h>
+
 #include "core/mutt_time.h"
 #include "core/mutt_utf8.h"
 
 
 #define NGX_MUTT_PAGE_MAX    1000000000
 #define NGX_MUTT_REASON_MAX  1000
+#define NGX_MUTT_TEXT_MAX    200
 
 
 void
@@ -254,31 +257,52 @@ ngx_mutt_parameter_time(ngx_mutt_flow_t *flow, const char *name)
 }
 
 
+/* The number text is; where it is none, that is noted. */
 static ngx_int_t
-ngx_mutt_parameter_number(ngx_mutt_flow_t *flow, const char *name,
-    ngx_int_t otherwise, ngx_int_t max)
+ngx_mutt_take_number(ngx_mutt_flow_t *flow, const char *name, mutt_str_t text,
+    ngx_int_t min, ngx_int_t max)
 {
-    char        reason[64];
-    ngx_int_t   n;
+    char       reason[64];
+    ngx_int_t  n;
+
+    n = ngx_mutt_number(text, min, max);
+
+    if (n == NGX_ERROR) {
+        (void) snprintf(reason, sizeof(reason), "must be %ld to %ld",
+                        (long) min, (long) max);
+        ngx_mutt_fault(flow, mutt_str(name),
+                       ngx_mutt_flow_text(flow, mutt_str(reason)));
+        return min;
+    }
+
+    return n;
+}
+
+
+ngx_int_t
+ngx_mutt_parameter_number(ngx_mutt_flow_t *flow, const char *name,
+    ngx_int_t otherwise, ngx_int_t min, ngx_int_t max)
+{
     mutt_str_t  text;
 
     text = ngx_mutt_parameter(flow, name);
 
-    if (text.data == NULL) {
-        return otherwise;
-    }
+    return text.data == NULL
+           ? otherwise : ngx_mutt_take_number(flow, name, text, min, max);
+}
 
-    n = ngx_mutt_number(text, 1, max);
 
-    if (n == NGX_ERROR) {
-        (void) snprintf(reason, sizeof(reason), "must be 1 to %ld",
-                        (long) max);
-        ngx_mutt_fault(flow, mutt_str(name),
-                       ngx_mutt_flow_text(flow, mutt_str(reason)));
-        return otherwise;
-    }
+ngx_int_t
+ngx_mutt_member_number(ngx_mutt_flow_t *flow, const char *name,
+    ngx_int_t otherwise, ngx_int_t min, ngx_int_t max)
+{
+    const mutt_json_member_t  *member;
 
-    return n;
+    member = ngx_mutt_member(flow, name);
+
+    return member == NULL || member->type == MUTT_JSON_NULL
+           ? otherwise
+           : ngx_mutt_take_number(flow, name, member->raw, min, max);
 }
 
 
@@ -288,8 +312,9 @@ ngx_mutt_read_paging(ngx_mutt_flow_t *flow, ngx_int_t limit, ngx_int_t max)
     ngx_mutt_paging_t  *p;
 
     p = &flow->paging;
-    p->n_page = ngx_mutt_parameter_number(flow, "page", 1, NGX_MUTT_PAGE_MAX);
-    p->n_limit = ngx_mutt_parameter_number(flow, "limit", limit, max);
+    p->n_page = ngx_mutt_parameter_number(flow, "page", 1, 1,
+                                          NGX_MUTT_PAGE_MAX);
+    p->n_limit = ngx_mutt_parameter_number(flow, "limit", limit, 1, max);
 
     (void) snprintf(p->page, sizeof(p->page), "%ld", (long) p->n_page);
     (void) snprintf(p->limit, sizeof(p->limit), "%ld", (long) p->n_limit);
@@ -367,6 +392,69 @@ ngx_mutt_member_text(ngx_mutt_flow_t *flow, const mutt_json_member_t *member,
 }
 
 
+static ngx_int_t
+ngx_mutt_add_text(ngx_mutt_flow_t *flow, ngx_array_t *texts, json_t *value)
+{
+    mutt_str_t  text, *copy;
+
+    text.data = json_string_value(value);
+    text.len = json_string_length(value);
+
+    if (text.len == 0 || text.len > NGX_MUTT_TEXT_MAX
+        || !ngx_mutt_is_text(text))
+    {
+        return NGX_DECLINED;
+    }
+
+    copy = ngx_array_push(texts);
+
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    copy->data = ngx_mutt_flow_text(flow, text);
+    copy->len = text.len;
+
+    return copy->data == NULL ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_array_t *
+ngx_mutt_member_texts(ngx_mutt_flow_t *flow, const mutt_json_member_t *member,
+    ngx_uint_t max)
+{
+    char          reason[96];
+    size_t        i, n;
+    json_t       *list;
+    ngx_int_t     rc;
+    ngx_array_t  *texts;
+
+    list = json_loadb(member->raw.data, member->raw.len, JSON_DECODE_ANY,
+                      NULL);
+    n = json_array_size(list);
+    texts = ngx_array_create(flow->request->pool, n + 1, sizeof(mutt_str_t));
+    rc = texts == NULL || n == 0 || n > max ? NGX_DECLINED : NGX_OK;
+
+    for (i = 0; i < n && rc == NGX_OK; i++) {
+        rc = ngx_mutt_add_text(flow, texts, json_array_get(list, i));
+    }
+
+    json_decref(list);
+
+    if (rc == NGX_OK) {
+        return texts;
+    }
+
+    (void) snprintf(reason, sizeof(reason),
+                    "must be a list of 1 to %lu texts of 1 to %d bytes",
+                    (unsigned long) max, NGX_MUTT_TEXT_MAX);
+    ngx_mutt_fault(flow, member->name,
+                   ngx_mutt_flow_text(flow, mutt_str(reason)));
+
+    return NULL;
+}
+
+
 void
 ngx_mutt_read_reason(ngx_mutt_flow_t *flow)
 {
@@ -407,8 +495,8 @@ ngx_mutt_path_text(ngx_mutt_flow_t *flow)
 {
     mutt_str_t  text;
 
-    text.data = (char *) flow->ctx->param.data;
-    text.len = flow->ctx->param.len;
+    text.data = (char *) flow->ctx->params[0].data;
+    text.len = flow->ctx->params[0].len;
 
     return ngx_mutt_is_text(text) ? ngx_mutt_flow_text(flow, text) : NULL;
 }

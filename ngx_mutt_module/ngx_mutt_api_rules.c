@@ -15,7 +15,7 @@
 
 #define NGX_MUTT_RULES_MAX     1000
 #define NGX_MUTT_PRIORITY_MAX  1000000
-#define NGX_MUTT_TRIES         8
+#define NGX_MUTT_TRIES         64
 
 
 /* in the order of the statements' columns and values */
@@ -180,7 +180,7 @@ ngx_mutt_rule_name(ngx_mutt_flow_t *flow)
     ngx_str_t             *id;
     ngx_mutt_rule_edit_t  *edit;
 
-    id = &flow->ctx->param;
+    id = &flow->ctx->params[0];
     n = id->len > 10 ? NGX_ERROR : ngx_atoi(id->data, id->len);
 
     if (n == NGX_ERROR || n > NGX_MAX_INT32_VALUE) {
@@ -661,9 +661,7 @@ ngx_mutt_rule_again(ngx_mutt_flow_t *flow)
         return ngx_mutt_flow_error(flow, MUTT_API_PRECONDITION_FAILED);
     }
 
-    while (flow->step->run != ngx_mutt_rule_read) {
-        flow->step--;
-    }
+    ngx_mutt_flow_back(flow, ngx_mutt_rule_read);
 
     return NGX_OK;
 }

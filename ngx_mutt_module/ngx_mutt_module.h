@@ -107,7 +107,7 @@ typedef struct {
     u_char                   correlation[NGX_MUTT_CORRELATION_MAX];
     ngx_str_t                version;     /* served */
     const ngx_mutt_route_t  *route;
-    ngx_str_t                param;       /* what stands for the route's {} */
+    ngx_str_t                params[2];   /* what stands for the route's {} */
     const ngx_mutt_key_t    *key;
     ngx_mutt_session_t      *session;     /* NULL: came with a key */
     ngx_flag_t               deprecated;
@@ -131,7 +131,7 @@ typedef struct ngx_mutt_step_s  ngx_mutt_step_t;
 
 struct ngx_mutt_route_s {
     ngx_uint_t              method;     /* GET means HEAD too */
-    const char             *path;       /* may end in one {name} */
+    const char             *path;       /* with up to two {name} */
     ngx_uint_t              under;      /* prefixes */
     ngx_uint_t              group;      /* NGX_MUTT_INGEST ... */
     ngx_uint_t              scope;

@@ -120,6 +120,29 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
                       NGX_MUTT_SCOPE_WRITE,
                       ngx_mutt_teams_delete, "Delete a device's team", TEAM),
 
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/dead-letters", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_letters_queues, "Show the dead letter queues",
+                      DEAD_LETTERS),
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/dead-letters/{queue}",
+                      NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_letters_list, "List dead letters", DEAD_QUEUE),
+
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/dead-letters/{queue}/replay",
+                      NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_letters_replay, "Replay dead letters",
+                      DEAD_REPLAY),
+
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/dead-letters/{queue}/discard",
+                      NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_letters_discard, "Discard dead letters",
+                      DEAD_DISCARD),
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/dead-letters/{queue}/{id}",
+                      NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_letters_show, "Show a dead letter",
+                      DEAD_LETTER),
+
     NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/keys", NGX_MUTT_SCOPE_ADMIN,
                       ngx_mutt_keys_list, "List named keys", KEYS),
     NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/keys", NGX_MUTT_SCOPE_ADMIN,
@@ -274,29 +297,43 @@ ngx_mutt_refused(ngx_mutt_ctx_t *ctx, ngx_http_request_t *r,
 }
 
 
-/* Whether a path is the pattern's; what stands for a name goes to param. */
+/* Whether a path is the pattern's; what stands for its names goes to params. */
 static ngx_flag_t
-ngx_mutt_match_path(const char *pattern, ngx_str_t *path, ngx_str_t *param)
+ngx_mutt_match_path(const char *pattern, ngx_str_t *path, ngx_str_t *params)
 {
-    size_t       len;
-    const char  *name;
+    u_char      *p, *last;
+    ngx_uint_t   n;
 
-    name = strchr(pattern, '{');
-    len = name == NULL ? ngx_strlen(pattern) : (size_t) (name - pattern);
+    p = path->data;
+    last = p + path->len;
+    n = 0;
 
-    if (path->len < len || ngx_memcmp(path->data, pattern, len) != 0) {
-        return 0;
+    while (*pattern != '\0') {
+
+        if (*pattern != '{') {
+            if (p == last || *p++ != (u_char) *pattern++) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        params[n].data = p;
+
+        while (p < last && *p != '/') {
+            p++;
+        }
+
+        params[n].len = p - params[n].data;
+
+        if (params[n++].len == 0) {
+            return 0;
+        }
+
+        pattern = strchr(pattern, '}') + 1;
     }
 
-    param->data = path->data + len;
-    param->len = path->len - len;
-
-    if (name == NULL) {
-        return param->len == 0;
-    }
-
-    return param->len > 0
-           && ngx_strlchr(param->data, param->data + param->len, '/') == NULL;
+    return p == last;
 }
 
 
@@ -325,7 +362,7 @@ ngx_mutt_find_route(ngx_http_request_t *r, ngx_uint_t serves,
         route = &ngx_mutt_routes[i];
 
         if ((route->group & serves) && (route->under & under)
-            && ngx_mutt_match_path(route->path, &path, &ctx->param))
+            && ngx_mutt_match_path(route->path, &path, ctx->params))
         {
             return route;
         }

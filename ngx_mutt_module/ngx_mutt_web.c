@@ -451,7 +451,7 @@ ngx_mutt_web_file(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
     ngx_mutt_web_file_t  *file;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_mutt_module);
-    file = ngx_mutt_web_find(lcf->web, &ctx->param);
+    file = ngx_mutt_web_find(lcf->web, &ctx->params[0]);
 
     if (file == NULL) {
         return ngx_mutt_send_error(r, MUTT_API_NOT_FOUND, mutt_str(NULL));

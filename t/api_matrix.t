@@ -108,7 +108,7 @@ $t->wait_for(sub { $t->http('GET', '/api/v2/rules', undef,
 
 for my $prefix ('/api/v1', '/api/v2', '') {
     for my $route (grep { $prefix ? $_->{api} : $_->{root} } @routes) {
-        (my $path = "$prefix$route->{path}") =~ s/\{\w+\}/999999/;
+        (my $path = "$prefix$route->{path}") =~ s/\{\w+\}/999999/g;
         my $method = $route->{method};
         my @methods = map { $_->{method} } grep { $_->{path} eq $route->{path}
             && $_->{api} == $route->{api} } @routes;
@@ -206,7 +206,8 @@ for my $series (grep { /^mutt_webui_api_requests_total/ } keys %$metrics) {
 is_deeply([ grep { !$count{$_} } qw(good client version ledger rules rule
     session
     audit_logs audit config_audit config config_history config_key dev_hosts
-    dev_host teams team keys key metrics slo) ], [], 'every route is counted');
+    dev_host teams team keys key metrics slo dead_letters dead_queue
+    dead_replay dead_discard dead_letter) ], [], 'every route is counted');
 is($count{server} // 0, 0, 'and none has failed');
 cmp_ok($metrics->{'mutt_webui_api_latency_seconds_count{endpoint="rules"}'},
     '==', $count{rules}, 'and timed');
