@@ -18,7 +18,14 @@ import { Dialog, Notices, tell } from './ui/dialog';
 import { Check } from './ui/form';
 import type { IconName } from './ui/icons';
 import { SignIn } from './screens/signin';
+import { Audit } from './screens/audit';
+import { ConfigScreen } from './screens/config';
+import { Events } from './screens/events';
+import { Hosts } from './screens/hosts';
+import { Keys } from './screens/keys';
 import { Overview } from './screens/overview';
+import { Rules } from './screens/rules';
+import { Slo } from './screens/slo';
 
 interface Screen {
     readonly id: string;
@@ -33,6 +40,20 @@ interface Screen {
 const screens: readonly Screen[] = [
     { id: '', title: 'Overview', icon: 'overview', key: 'o', group: 'Watch',
         view: Overview },
+    { id: 'events', title: 'Events', icon: 'events', key: 'e', group: 'Watch',
+        view: Events },
+    { id: 'slo', title: 'Objectives', icon: 'slo', key: 's', group: 'Watch',
+        view: Slo },
+    { id: 'rules', title: 'Rules', icon: 'rules', key: 'r', group: 'Decide',
+        view: Rules },
+    { id: 'hosts', title: 'Hosts and teams', icon: 'hosts', key: 'h',
+        group: 'Decide', view: Hosts },
+    { id: 'config', title: 'Configuration', icon: 'config', key: 'c',
+        group: 'Run', view: ConfigScreen },
+    { id: 'audit', title: 'Audit', icon: 'audit', key: 'a', group: 'Run',
+        view: Audit },
+    { id: 'keys', title: 'Keys', icon: 'keys', key: 'k', group: 'Run',
+        admin: true, view: Keys },
 ];
 
 function Clock(): JSX.Element {

@@ -22,16 +22,10 @@ export interface Answer<T> {
 const base = '/api/v2/';
 
 let csrf: string | null = null;
-let key: string | null = null;
 let onLost: () => void = () => undefined;
 
 export function useToken(token: string | null): void {
     csrf = token;
-}
-
-/* For a server without sessions: the key, in memory for as long as the page. */
-export function useKey(value: string | null): void {
-    key = value;
 }
 
 /* Who is told when a call finds that nobody is signed in. */
@@ -78,9 +72,6 @@ async function exchange(method: string, path: string, call: Call):
 
     if (call.body !== undefined) {
         headers['Content-Type'] = 'application/json';
-    }
-    if (key !== null) {
-        headers['X-API-KEY'] = key;
     }
     if (csrf !== null && method !== 'GET') {
         headers['X-CSRF-Token'] = csrf;

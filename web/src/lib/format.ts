@@ -54,9 +54,7 @@ export function visible(text: string): string {
     return text.replace(unseen, c => {
         const code = c.charCodeAt(0);
 
-        return code < 0x20 ? String.fromCharCode(0x2400 + code)
-            : code === 0x7f ? '\u2421'
-            : `\u27e8U+${code.toString(16).toUpperCase().padStart(4, '0')}\u27e9`;
+        return `\u27e8U+${code.toString(16).toUpperCase().padStart(4, '0')}\u27e9`;
     });
 }
 

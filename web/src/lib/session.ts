@@ -1,7 +1,7 @@
 // Who is signed in.  The server keeps the session; the page only knows the
 // token that changes have to carry, and forgets it when it is closed.
 
-import { get, send, useKey, useToken, whenLost } from '../api/client';
+import { send, useToken, whenLost } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { Session } from '../api/types';
 import { store } from './store';
@@ -31,34 +31,24 @@ export async function resume(): Promise<void> {
     try {
         enter((await send<Session>('GET', 'session')).data);
     } catch (error) {
-        standing.set(error instanceof ApiError && [401, 404].includes(error.status)
+        standing.set(error instanceof ApiError && error.status === 401
             ? { state: 'out', lost: false } : { state: 'unknown', error });
     }
 }
 
 export async function signIn(key: string): Promise<void> {
-    try {
-        enter((await send<Session>('POST', 'session',
-            { body: { api_key: key } })).data);
-    } catch (error) {
-        if (!(error instanceof ApiError && error.status === 404)) {
-            throw error;
-        }
-        useKey(key);
-        await get('rules', { limit: 1 });
-        enter({ name: 'key', scopes: ['admin'], csrf_token: '', expires_at: '' });
-    }
+    enter((await send<Session>('POST', 'session', { body: { api_key: key } }))
+        .data);
 }
 
 export async function signOut(): Promise<void> {
     try {
         await send('DELETE', 'session');
     } catch (error) {
-        if (!(error instanceof ApiError && [401, 404].includes(error.status))) {
+        if (!(error instanceof ApiError && error.status === 401)) {
             throw error;
         }
     }
-    useKey(null);
     useToken(null);
     standing.set({ state: 'out', lost: false });
 }

@@ -61,7 +61,7 @@ export function Text(props: TextProps): JSX.Element {
 
     return (
         <Field label={props.label} hint={props.hint} error={props.error}
-            class={props.class ?? ''}>
+            class={`${props.class ?? ''} ${props.type ?? ''}`}>
             {attributes => props.rows !== undefined
                 ? <textarea {...common} {...attributes} rows={props.rows}
                     onInput={e => props.onInput(e.currentTarget.value)} />

@@ -1,0 +1,157 @@
+// Lists that go on by cursor, kept within bounds: pages that are far from
+// sight are let go and had again when somebody comes back to them.
+
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+
+interface Page<T> {
+    readonly cursor: string | null;   /* what it is asked for with */
+    readonly length: number;
+    rows: readonly T[] | null;
+    asked: boolean;
+    used: number;
+}
+
+export interface Batch<T> {
+    readonly rows: readonly T[];
+    readonly next: string | null;
+    readonly total?: number;
+    readonly capped?: boolean;
+}
+
+export interface Pages<T> {
+    readonly count: number;           /* rows known so far */
+    readonly ended: boolean;
+    readonly loading: boolean;
+    readonly error: unknown;
+    readonly total: number | null;
+    readonly capped: boolean;
+    readonly at: (index: number) => T | null;
+    readonly sight: (first: number, last: number) => void;
+    readonly refresh: () => void;
+}
+
+const kept = 20;
+
+interface State<T> {
+    pages: Page<T>[];
+    next: string | null;
+    ended: boolean;
+    busy: boolean;
+    error: unknown;
+    total: number | null;
+    capped: boolean;
+    use: number;
+}
+
+export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
+    Promise<Batch<T>>, key: string): Pages<T> {
+    const fresh = (): State<T> => ({ pages: [], next: null, ended: false,
+        busy: false, error: null, total: null, capped: false, use: 0 });
+    const state = useRef(fresh());
+    const controller = useRef(new AbortController());
+    const latest = useRef(ask);
+    const [round, setRound] = useState(0);
+    const [, draw] = useState(0);
+
+    latest.current = ask;
+
+    const fetchPage = useCallback(async (page: Page<T> | null):
+        Promise<void> => {
+        const now = state.current;
+        const { signal } = controller.current;
+
+        if (page === null ? now.busy || now.ended : page.asked) {
+            return;
+        }
+        if (page === null) {
+            now.busy = true;
+        } else {
+            page.asked = true;
+        }
+        draw(n => n + 1);
+
+        try {
+            const batch = await latest.current(page?.cursor ?? now.next, signal);
+
+            if (page !== null) {
+                page.rows = batch.rows;
+            } else {
+                now.pages.push({ cursor: now.next, length: batch.rows.length,
+                    rows: batch.rows, asked: false, used: ++now.use });
+                now.next = batch.next;
+                now.ended = batch.next === null || batch.rows.length === 0;
+            }
+            now.total = batch.total ?? now.total;
+            now.capped = batch.capped ?? now.capped;
+            now.error = null;
+        } catch (error) {
+            if (signal.aborted) {
+                return;
+            }
+            now.error = error;
+        }
+
+        if (page === null) {
+            now.busy = false;
+        } else {
+            page.asked = false;
+        }
+
+        const held = now.pages.filter(p => p.rows !== null);
+
+        held.sort((a, b) => a.used - b.used);
+        for (const old of held.slice(0, Math.max(0, held.length - kept))) {
+            old.rows = null;
+        }
+        draw(n => n + 1);
+    }, []);
+
+    useEffect(() => {
+        controller.current = new AbortController();
+        state.current = fresh();
+        void fetchPage(null);
+        return () => controller.current.abort();
+    }, [key, round]);
+
+    const find = (index: number): readonly [Page<T>, number] | null => {
+        let start = 0;
+
+        for (const page of state.current.pages) {
+            if (index < start + page.length) {
+                return [page, index - start];
+            }
+            start += page.length;
+        }
+        return null;
+    };
+
+    const now = state.current;
+    const count = now.pages.reduce((n, p) => n + p.length, 0);
+
+    return {
+        count, ended: now.ended, loading: now.busy, error: now.error,
+        total: now.total, capped: now.capped,
+        at: index => {
+            const found = find(index);
+
+            return found?.[0].rows?.[found[1]] ?? null;
+        },
+        sight: (first, last) => {
+            for (const index of new Set([first, Math.floor((first + last) / 2),
+                Math.max(first, last - 1)])) {
+                const page = find(index)?.[0];
+
+                if (page !== undefined) {
+                    page.used = ++now.use;
+                    if (page.rows === null) {
+                        void fetchPage(page);
+                    }
+                }
+            }
+            if (last + 60 >= count && now.error === null) {
+                void fetchPage(null);
+            }
+        },
+        refresh: () => setRound(n => n + 1),
+    };
+}

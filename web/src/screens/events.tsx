@@ -1,0 +1,221 @@
+// The audit log of events: searched, scrolled without end, looked into.
+
+import type { JSX } from 'preact';
+import { useMemo } from 'preact/hooks';
+
+import { get } from '../api/client';
+import type { Event, Events as EventList } from '../api/types';
+import { useShortcuts, type Shortcut } from '../lib/keys';
+import { count, handlings, line, severity, visible, words } from '../lib/format';
+import { usePages } from '../lib/pages';
+import { href, setParams, usePlace } from '../lib/router';
+import { local, parse } from '../lib/time';
+import { useDebounced } from '../lib/debounce';
+import { Badge, Button, Copy, Empty, Moment, Page, Trouble, type Tone }
+    from '../ui/basics';
+import { Dialog } from '../ui/dialog';
+import { Text } from '../ui/form';
+import { Raw } from '../ui/raw';
+import { Virtual } from '../ui/virtual';
+import { Explanation } from './explain';
+
+export const decisions = [...handlings, 'Unhandled'] as const;
+
+export function decisionTone(decision: string): Tone {
+    return decision.startsWith('Page') ? 'bad' : decision === 'Ticket_only'
+        ? 'warn' : decision === 'Unhandled' ? 'info' : 'dim';
+}
+
+/* The message within what was received, which may be anything. */
+export function messageOf(raw: string): { message: string; severity: unknown } {
+    try {
+        const event = JSON.parse(raw) as Record<string, unknown>;
+
+        return { severity: event.syslog_severity,
+            message: typeof event.message === 'string' ? event.message : raw };
+    } catch {
+        return { message: raw, severity: undefined };
+    }
+}
+
+function Row({ event, index, chosen }: { event: Event | null; index: number;
+    chosen: boolean }): JSX.Element {
+    if (event === null) {
+        return <div role="row" class="event" aria-rowindex={index + 1}>
+            <span role="cell" class="dim">...</span></div>;
+    }
+    const { message, severity: level } = messageOf(event.raw_message);
+    const at = parse(event.event_timestamp);
+
+    return (
+        <div role="row" class={`event ${chosen ? 'chosen' : ''}`}
+            aria-rowindex={index + 1}>
+            <span role="cell" class="at">{at === null ? '-'
+                : <time dateTime={event.event_timestamp}>{local(at)}</time>}</span>
+            <span role="cell" class="host" dir="auto">{line(event.hostname, 80)}</span>
+            <span role="cell" class={`severity s${String(level)}`}>
+                {severity(level)}</span>
+            <span role="cell" class="decision">
+                <Badge tone={decisionTone(event.handling_decision)}>
+                    {words(line(event.handling_decision, 40))}</Badge></span>
+            <span role="cell" class="message">
+                <button type="button" class="link" onClick={() =>
+                    setParams({ event: event.event_id, at: event.received_at },
+                        true)}>
+                    <bdi>{line(message, 300)}</bdi></button></span>
+        </div>
+    );
+}
+
+export function EventDetail({ event, onClose }: { event: Event;
+    onClose: () => void }): JSX.Element {
+    const { message, severity: level } = messageOf(event.raw_message);
+
+    return (
+        <Dialog drawer title={`Event of ${line(event.hostname, 80)}`}
+            onClose={onClose}>
+            <p class="full"><bdi>{visible(message)}</bdi></p>
+            <dl class="facts">
+                <div><dt>Host</dt><dd><a href={href('events',
+                    { hostname: event.hostname })}>
+                    <bdi>{line(event.hostname)}</bdi></a></dd></div>
+                <div><dt>Decision</dt><dd>
+                    <Badge tone={decisionTone(event.handling_decision)}>
+                        {words(line(event.handling_decision, 40))}</Badge></dd></div>
+                <div><dt>Rule</dt><dd>{event.matched_rule_id === null
+                    ? 'no rule matched'
+                    : <a href={href('rules', { id: event.matched_rule_id })}>
+                        rule {event.matched_rule_id}</a>}</dd></div>
+                <div><dt>Severity</dt><dd>{severity(level)}</dd></div>
+                <div><dt>Alert</dt><dd>{event.forwarded_to_moog
+                    ? 'handed to the forwarder' : 'none'}</dd></div>
+                <div><dt>Event's time</dt><dd><Moment at={event.event_timestamp} />
+                </dd></div>
+                <div><dt>Received</dt><dd><Moment at={event.received_at} /></dd></div>
+                <div><dt>Id</dt><dd><code>{event.event_id}</code>{' '}
+                    <Copy text={event.event_id} what="id" /></dd></div>
+            </dl>
+            <Explanation id={event.event_id} />
+            <h3>As received</h3>
+            <Raw text={event.raw_message} />
+        </Dialog>
+    );
+}
+
+interface Filters {
+    readonly hostname: string;
+    readonly rule_id: string;
+    readonly start_date: string;
+    readonly end_date: string;
+}
+
+const names = ['hostname', 'rule_id', 'start_date', 'end_date'] as const;
+
+/* What is typed is local time; what is asked is UTC. */
+function instant(text: string): string {
+    const at = text === '' ? null : parse(text);
+
+    return at === null ? '' : at.toISOString();
+}
+
+function FilterBar({ filters }: { filters: Filters }): JSX.Element {
+    const set = (name: string) => (value: string): void =>
+        setParams({ [name]: value, event: null, at: null });
+    const quick = (hours: number): void => {
+        const from = new Date(Date.now() - hours * 3_600_000);
+
+        setParams({ start_date: local(from).replace(' ', 'T'), end_date: null,
+            event: null, at: null }, true);
+    };
+
+    return (
+        <form class="filters" onSubmit={e => e.preventDefault()}>
+            <Text label="Host" type="search" value={filters.hostname} search
+                onInput={set('hostname')} placeholder="whole name" />
+            <Text label="Rule" value={filters.rule_id} onInput={set('rule_id')}
+                placeholder="id" error={/^\d*$/.test(filters.rule_id)
+                    ? undefined : 'a number'} />
+            <Text label="From (local)" type="datetime-local"
+                value={filters.start_date} onInput={set('start_date')} />
+            <Text label="To (local)" type="datetime-local"
+                value={filters.end_date} onInput={set('end_date')} />
+            <div class="quick">
+                {([[1, '1 h'], [24, '1 d'], [168, '7 d']] as const).map(([n, t]) =>
+                    <Button key={t} kind="quiet" onClick={() => quick(n)}>
+                        {t}</Button>)}
+                <Button kind="quiet" onClick={() => setParams({
+                    ...Object.fromEntries(names.map(n => [n, null])),
+                    event: null, at: null }, true)}>Clear</Button>
+            </div>
+        </form>
+    );
+}
+
+export function Events(): JSX.Element {
+    const { params } = usePlace();
+    const filters = Object.fromEntries(names.map(name =>
+        [name, params.get(name) ?? ''])) as unknown as Filters;
+    const settled = useDebounced(filters, 300);
+    const chosen = params.get('event');
+    const valid = /^\d*$/.test(settled.rule_id);
+    const pages = usePages<Event>(async (cursor, signal) => {
+        const list = await get<EventList>('audit-logs', {
+            limit: 200, cursor, hostname: settled.hostname.trim(),
+            rule_id: valid ? settled.rule_id : '',
+            start_date: instant(settled.start_date),
+            end_date: instant(settled.end_date),
+        }, signal);
+
+        return { rows: list.logs, next: list.next_cursor,
+            total: list.pagination.total,
+            capped: list.pagination.total_capped === true };
+    }, JSON.stringify(settled));
+    const filtered = names.some(name => filters[name] !== '');
+
+    const indices = Array.from({ length: pages.count }, (_, i) => i);
+    const index = chosen === null ? -1
+        : indices.find(i => pages.at(i)?.event_id === chosen) ?? -1;
+    const open = index >= 0 ? pages.at(index) : null;
+
+    const shortcuts = useMemo((): Shortcut[] => [
+        { keys: 'r', what: 'Ask again', run: pages.refresh },
+    ], []);
+
+    useShortcuts(shortcuts);
+
+    return (
+        <Page title="Events" lead="What matched a rule, by the events' own time,
+            newest first."
+            actions={<Button icon="refresh" keys="r" onClick={pages.refresh}>
+                Refresh</Button>}>
+            <FilterBar filters={filters} />
+            <p class="summary" role="status">
+                {pages.total !== null && (pages.total === 0 ? 'No events'
+                    : `${pages.capped ? 'More than ' : ''}${count(pages.total)} `
+                        + 'events')}
+                {pages.loading && pages.count > 0 && ', loading more'}
+            </p>
+            <Trouble error={pages.error} retry={pages.refresh} />
+            {pages.count === 0 ? !pages.loading && pages.error === null && (
+                filtered ? <Empty title="No event matches these filters">
+                    The host is its whole name. Widen the time, or clear the
+                    filters.</Empty>
+                    : <Empty title="No event has matched a rule yet">
+                        <p>Send one to <code>/api/v2/ingest</code>, or{' '}
+                            <a href={href('rules')}>look at the rules</a>.</p>
+                    </Empty>)
+                : <Virtual label="Events" count={pages.count} height={34} tall={62}
+                    reset={JSON.stringify(settled)} onSight={pages.sight}
+                    head={<div role="row" class="event head">
+                        <span role="columnheader">Time (local)</span>
+                        <span role="columnheader">Host</span>
+                        <span role="columnheader">Severity</span>
+                        <span role="columnheader">Decision</span>
+                        <span role="columnheader">Message</span></div>}
+                    row={i => <Row key={i} index={i} event={pages.at(i)}
+                        chosen={i === index} />} />}
+            {open !== null && <EventDetail event={open}
+                onClose={() => setParams({ event: null, at: null })} />}
+        </Page>
+    );
+}
