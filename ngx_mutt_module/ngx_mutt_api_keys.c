@@ -1,19 +1,21 @@
 
 /*
- * Named keys: made and revoked over the API, kept as digests in PostgreSQL,
- * and read by every nginx worker each second, so that they are good while
- * PostgreSQL is away, and revoked within seconds.
+ * Named keys: made, rotated and revoked over the API, kept as digests in
+ * PostgreSQL.  One nginx worker at a time reads the good ones each second
+ * into the keyring, and writes when they were used.
  */
 
 
 #include "ngx_mutt_api.h"
+#include "ngx_mutt_keyring.h"
 
 #include "core/mutt_time.h"
 
 
 #define NGX_MUTT_KEYS_INTERVAL  1000
+#define NGX_MUTT_USES_INTERVAL  5000
+#define NGX_MUTT_USES_MAX       1000
 #define NGX_MUTT_KEYS_PAGE      1000
-#define NGX_MUTT_KEY_NAME_MAX   64
 #define NGX_MUTT_KEY_LEN        (sizeof("mutt_") - 1 + 2 * 32)
 
 
@@ -28,37 +30,42 @@ typedef enum {
 
 
 typedef struct {
-    char               id[24];
-    char               name[NGX_MUTT_KEY_NAME_MAX + 1];
-    ngx_uint_t         scopes;
-    time_t             expires;    /* 0: never */
-    u_char             digest[MUTT_SHA256_LEN];
-} ngx_mutt_named_key_t;
-
-
-typedef struct {
     char               key[NGX_MUTT_KEY_LEN + 1];
     const char        *name;
     const char        *scopes;     /* as PostgreSQL's array */
     const char        *expires;
+    const char        *retires;    /* the old one, when rotated */
+    const char        *message;
 } ngx_mutt_key_edit_t;
 
 
 static void ngx_mutt_keys_handler(ngx_event_t *ev);
+static void ngx_mutt_keys_ask(ngx_flag_t at_once);
 static void ngx_mutt_keys_read(ngx_mutt_query_t *query);
+static void ngx_mutt_uses_written(ngx_mutt_query_t *query);
 static ngx_int_t ngx_mutt_keys_select(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_take(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_insert(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_created(ngx_mutt_flow_t *flow);
+static ngx_int_t ngx_mutt_key_next(ngx_mutt_flow_t *flow);
+static ngx_int_t ngx_mutt_key_rotate(ngx_mutt_flow_t *flow);
+static ngx_int_t ngx_mutt_key_rotated(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_revoke(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_revoked(ngx_mutt_flow_t *flow);
 
 
-static ngx_event_t            ngx_mutt_keys_event;
-static ngx_mutt_query_t       ngx_mutt_keys_query;
-static ngx_flag_t             ngx_mutt_keys_busy;
-static ngx_mutt_named_key_t  *ngx_mutt_keys;
-static ngx_uint_t             ngx_mutt_n_keys;
+static ngx_event_t         ngx_mutt_keys_event;
+static ngx_mutt_query_t    ngx_mutt_keys_query;
+static ngx_flag_t          ngx_mutt_keys_busy;
+static ngx_flag_t          ngx_mutt_keys_again;
+static ngx_uint_t          ngx_mutt_keys_question;
+
+/* what is on its way to PostgreSQL */
+static ngx_mutt_query_t    ngx_mutt_uses_query;
+static ngx_mutt_key_use_t  ngx_mutt_uses[NGX_MUTT_USES_MAX];
+static ngx_uint_t          ngx_mutt_n_uses;
+static mutt_buf_t          ngx_mutt_uses_text[2];
+static ngx_msec_t          ngx_mutt_uses_at;
 
 
 const ngx_mutt_step_t  ngx_mutt_keys_list[] = {
@@ -75,6 +82,14 @@ const ngx_mutt_step_t  ngx_mutt_keys_create[] = {
     { NULL, NULL }
 };
 
+const ngx_mutt_step_t  ngx_mutt_keys_rotate[] = {
+    { "body", ngx_mutt_step_optional_body },
+    { "take", ngx_mutt_key_next },
+    { "insert", ngx_mutt_key_rotate },
+    { "answer", ngx_mutt_key_rotated },
+    { NULL, NULL }
+};
+
 const ngx_mutt_step_t  ngx_mutt_keys_revoke[] = {
     { "body", ngx_mutt_step_optional_body },
     { "revoke", ngx_mutt_key_revoke },
@@ -87,8 +102,12 @@ ngx_int_t
 ngx_mutt_keys_init(ngx_cycle_t *cycle)
 {
     ngx_memzero(&ngx_mutt_keys_query, sizeof(ngx_mutt_query_t));
+    ngx_memzero(&ngx_mutt_uses_query, sizeof(ngx_mutt_query_t));
     ngx_memzero(&ngx_mutt_keys_event, sizeof(ngx_event_t));
     ngx_mutt_keys_busy = 0;
+    ngx_mutt_keys_again = 0;
+    ngx_mutt_n_uses = 0;
+    ngx_mutt_uses_at = ngx_current_msec;
 
     ngx_mutt_keys_event.handler = ngx_mutt_keys_handler;
     ngx_mutt_keys_event.log = cycle->log;
@@ -103,18 +122,107 @@ ngx_mutt_keys_init(ngx_cycle_t *cycle)
 void
 ngx_mutt_keys_exit(void)
 {
-    ngx_free(ngx_mutt_keys);
-    ngx_mutt_keys = NULL;
-    ngx_mutt_n_keys = 0;
+    mutt_buf_done(&ngx_mutt_uses_text[0]);
+    mutt_buf_done(&ngx_mutt_uses_text[1]);
+}
+
+
+/* Something has changed, or may have. */
+static void
+ngx_mutt_keys_soon(void)
+{
+    ngx_mutt_keys_ask(1);
 }
 
 
 static void
-ngx_mutt_keys_soon(void)
+ngx_mutt_keys_ask(ngx_flag_t at_once)
 {
-    if (!ngx_exiting) {
-        ngx_add_timer(&ngx_mutt_keys_event, 1);
+    if (ngx_mutt_keys_busy) {
+        ngx_mutt_keys_again |= at_once;
+        return;
     }
+
+    if (ngx_exiting
+        || !ngx_mutt_keyring_turn(NGX_MUTT_KEYS_INTERVAL - 50, at_once))
+    {
+        return;
+    }
+
+    ngx_mutt_keys_again = 0;
+    ngx_mutt_keys_question = ngx_mutt_keyring_ask();
+    ngx_mutt_keys_query.statement = MUTT_SQL_TEXT_API_KEYS_GOOD;
+    ngx_mutt_keys_query.handler = ngx_mutt_keys_read;
+    ngx_mutt_keys_busy = ngx_mutt_pg_query(&ngx_mutt_keys_query) == NGX_OK;
+}
+
+
+/* An array of PostgreSQL's: all ids, or all moments. */
+static const char *
+ngx_mutt_uses_write(mutt_buf_t *b, ngx_flag_t moments)
+{
+    ngx_uint_t  i;
+
+    mutt_buf_done(b);
+    mutt_buf_init(b, NGX_MUTT_USES_MAX * 24);
+
+    for (i = 0; i < ngx_mutt_n_uses; i++) {
+        mutt_buf_addf(b, "%s%lld", i == 0 ? "{" : ",",
+                      moments ? (long long) ngx_mutt_uses[i].at
+                              : (long long) ngx_mutt_uses[i].id);
+    }
+
+    mutt_buf_add(b, "}", sizeof("}"));
+
+    return mutt_buf_ok(b) ? mutt_buf_str(b).data : NULL;
+}
+
+
+/* Tells PostgreSQL of keys that were used, never while a request waits. */
+static void
+ngx_mutt_uses_tell(void)
+{
+    if (ngx_mutt_n_uses > 0 || !ngx_mutt_pg_connected()
+        || ngx_current_msec - ngx_mutt_uses_at < NGX_MUTT_USES_INTERVAL)
+    {
+        return;
+    }
+
+    ngx_mutt_uses_at = ngx_current_msec;
+    ngx_mutt_n_uses = ngx_mutt_keyring_uses(ngx_mutt_uses,
+                                            NGX_MUTT_USES_MAX);
+
+    if (ngx_mutt_n_uses == 0) {
+        return;
+    }
+
+    ngx_mutt_uses_query.statement = MUTT_SQL_TEXT_API_KEYS_USED;
+    ngx_mutt_uses_query.values[0] =
+        ngx_mutt_uses_write(&ngx_mutt_uses_text[0], 0);
+    ngx_mutt_uses_query.values[1] =
+        ngx_mutt_uses_write(&ngx_mutt_uses_text[1], 1);
+    ngx_mutt_uses_query.n = 2;
+    ngx_mutt_uses_query.handler = ngx_mutt_uses_written;
+    ngx_mutt_uses_query.outcome = NGX_MUTT_PG_AWAY;
+
+    if (ngx_mutt_uses_query.values[0] == NULL
+        || ngx_mutt_uses_query.values[1] == NULL
+        || ngx_mutt_pg_query(&ngx_mutt_uses_query) != NGX_OK)
+    {
+        ngx_mutt_uses_written(&ngx_mutt_uses_query);
+    }
+}
+
+
+static void
+ngx_mutt_uses_written(ngx_mutt_query_t *query)
+{
+    if (query->outcome != NGX_MUTT_PG_DONE) {
+        ngx_mutt_keyring_forget(ngx_mutt_uses, ngx_mutt_n_uses);
+    }
+
+    ngx_mutt_n_uses = 0;
+    ngx_mutt_pg_release(query);
 }
 
 
@@ -125,15 +233,9 @@ ngx_mutt_keys_handler(ngx_event_t *ev)
         return;
     }
 
+    ngx_mutt_keys_ask(ngx_mutt_keys_again);
+    ngx_mutt_uses_tell();
     ngx_add_timer(ev, NGX_MUTT_KEYS_INTERVAL);
-
-    if (ngx_mutt_keys_busy) {
-        return;
-    }
-
-    ngx_mutt_keys_query.statement = MUTT_SQL_TEXT_API_KEYS_GOOD;
-    ngx_mutt_keys_query.handler = ngx_mutt_keys_read;
-    ngx_mutt_keys_busy = ngx_mutt_pg_query(&ngx_mutt_keys_query) == NGX_OK;
 }
 
 
@@ -167,8 +269,7 @@ ngx_mutt_keys_take(ngx_mutt_query_t *query, ngx_uint_t row,
     digest = ngx_mutt_pg_value(query, row, NGX_MUTT_KEY_DIGEST);
     expires = ngx_mutt_pg_value(query, row, NGX_MUTT_KEY_EXPIRES);
 
-    (void) snprintf(key->id, sizeof(key->id), "%s",
-                    ngx_mutt_pg_value(query, row, NGX_MUTT_KEY_ID).data);
+    key->id = mutt_str_count(ngx_mutt_pg_value(query, row, NGX_MUTT_KEY_ID));
     (void) snprintf(key->name, sizeof(key->name), "%s",
                     ngx_mutt_pg_value(query, row, NGX_MUTT_KEY_NAME).data);
 
@@ -202,6 +303,14 @@ ngx_mutt_keys_read(ngx_mutt_query_t *query)
 
     if (query->outcome == NGX_MUTT_PG_DONE) {
         n = ngx_mutt_pg_rows(query);
+
+        if (n > NGX_MUTT_KEYS_MAX) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "mutt: only %d of the named keys are good",
+                          NGX_MUTT_KEYS_MAX);
+            n = NGX_MUTT_KEYS_MAX;
+        }
+
         keys = ngx_calloc((n + 1) * sizeof(ngx_mutt_named_key_t),
                           ngx_cycle->log);
 
@@ -210,19 +319,25 @@ ngx_mutt_keys_read(ngx_mutt_query_t *query)
                 ngx_mutt_keys_take(query, i, &keys[i]);
             }
 
-            ngx_free(ngx_mutt_keys);
-            ngx_mutt_keys = keys;
-            ngx_mutt_n_keys = n;
+            ngx_mutt_keyring_publish(ngx_mutt_keys_question, keys, n);
+            mutt_metric_set(ngx_mutt_slots(), MUTT_M_API_KEYS_ALL, n);
+            mutt_metric_set(ngx_mutt_slots(), MUTT_M_API_KEYS_READ_ALL,
+                            ngx_time());
+            ngx_free(keys);
         }
     }
 
     ngx_mutt_pg_release(query);
+
+    if (ngx_mutt_keys_again) {
+        ngx_mutt_keys_ask(1);
+    }
 }
 
 
 /* A named key as the request's own, if it is good. */
 static const ngx_mutt_key_t *
-ngx_mutt_key_copy(ngx_http_request_t *r, ngx_mutt_named_key_t *found)
+ngx_mutt_key_copy(ngx_http_request_t *r, const ngx_mutt_named_key_t *found)
 {
     ngx_str_t        text;
     ngx_mutt_key_t  *copy;
@@ -249,31 +364,27 @@ ngx_mutt_key_copy(ngx_http_request_t *r, ngx_mutt_named_key_t *found)
     copy->name.data = ngx_pstrdup(r->pool, &text);
     copy->name.len = text.len - 1;
 
-    text.data = (u_char *) found->id;
-    text.len = ngx_strlen(found->id) + 1;
-    copy->id.data = ngx_pstrdup(r->pool, &text);
-    copy->id.len = text.len - 1;
+    copy->id.data = ngx_pnalloc(r->pool, NGX_INT64_LEN + 1);
 
-    return copy->name.data == NULL || copy->id.data == NULL ? NULL : copy;
+    if (copy->name.data == NULL || copy->id.data == NULL) {
+        return NULL;
+    }
+
+    copy->id.len = ngx_sprintf(copy->id.data, "%L%Z", found->id)
+                   - copy->id.data - 1;
+
+    ngx_mutt_keyring_used(found);
+
+    return copy;
 }
 
 
 const ngx_mutt_key_t *
 ngx_mutt_find_key(ngx_http_request_t *r, const u_char *digest)
 {
-    ngx_uint_t             i;
-    ngx_mutt_named_key_t  *found;
+    const ngx_mutt_named_key_t  *found;
 
-    found = NULL;
-
-    /* all are compared, whichever fits */
-    for (i = 0; i < ngx_mutt_n_keys; i++) {
-        if (mutt_equal_constant_time(digest, ngx_mutt_keys[i].digest,
-                                     MUTT_SHA256_LEN))
-        {
-            found = &ngx_mutt_keys[i];
-        }
-    }
+    found = ngx_mutt_keyring_find(digest);
 
     return found == NULL ? NULL : ngx_mutt_key_copy(r, found);
 }
@@ -283,23 +394,20 @@ const ngx_mutt_key_t *
 ngx_mutt_find_session_key(ngx_http_request_t *r, mutt_str_t id,
     ngx_mutt_session_t *session)
 {
-    u_char                 proof[NGX_MUTT_HEX_LEN];
-    ngx_uint_t             i;
-    ngx_mutt_named_key_t  *key;
+    u_char                       proof[NGX_MUTT_HEX_LEN];
+    const ngx_mutt_named_key_t  *found;
 
-    for (i = 0; i < ngx_mutt_n_keys; i++) {
-        key = &ngx_mutt_keys[i];
+    found = ngx_mutt_keyring_by_id(mutt_str_count(id));
 
-        if (mutt_str_eq(mutt_str(key->id), id)
-            && ngx_mutt_session_proof(session->token, key->digest, proof)
-               == NGX_OK
-            && mutt_equal_constant_time(proof, session->proof, sizeof(proof)))
-        {
-            return ngx_mutt_key_copy(r, key);
-        }
+    if (found == NULL
+        || ngx_mutt_session_proof(session->token, found->digest, proof)
+           != NGX_OK
+        || !mutt_equal_constant_time(proof, session->proof, sizeof(proof)))
+    {
+        return NULL;
     }
 
-    return NULL;
+    return ngx_mutt_key_copy(r, found);
 }
 
 
@@ -427,13 +535,13 @@ ngx_mutt_key_take_scopes(ngx_mutt_flow_t *flow)
 
 
 static const char *
-ngx_mutt_key_take_expiry(ngx_mutt_flow_t *flow)
+ngx_mutt_key_take_moment(ngx_mutt_flow_t *flow, const char *name)
 {
     char                       text[MUTT_TIME_LEN + 1];
     mutt_usec_t                at;
     const mutt_json_member_t  *member;
 
-    member = ngx_mutt_member(flow, "expires_at");
+    member = ngx_mutt_member(flow, name);
 
     if (member == NULL || member->type == MUTT_JSON_NULL) {
         return NULL;
@@ -471,11 +579,38 @@ ngx_mutt_key_take(ngx_mutt_flow_t *flow)
     flow->data = edit;
     edit->name = ngx_mutt_key_take_name(flow);
     edit->scopes = ngx_mutt_key_take_scopes(flow);
-    edit->expires = ngx_mutt_key_take_expiry(flow);
+    edit->expires = ngx_mutt_key_take_moment(flow, "expires_at");
     ngx_mutt_refuse_others(flow, known);
     ngx_mutt_read_reason(flow);
 
     return ngx_mutt_judge_fields(flow);
+}
+
+
+/* A new key, and its digest as PostgreSQL reads it; NULL: there is none. */
+static const char *
+ngx_mutt_key_make(ngx_mutt_flow_t *flow, ngx_mutt_key_edit_t *edit)
+{
+    char     hash[sizeof("\\x") + 2 * MUTT_SHA256_LEN];
+    u_char   random[32], digest[MUTT_SHA256_LEN];
+    u_char  *p;
+
+    if (!mutt_random(random, sizeof(random))) {
+        return NULL;
+    }
+
+    p = ngx_cpymem(edit->key, "mutt_", sizeof("mutt_") - 1);
+    (void) ngx_hex_dump(p, random, sizeof(random));
+    ngx_explicit_memzero(random, sizeof(random));
+
+    if (!mutt_sha256(mutt_str(edit->key), digest)) {
+        return NULL;
+    }
+
+    p = ngx_cpymem(hash, "\\x", 2);
+    *ngx_hex_dump(p, digest, sizeof(digest)) = '\0';
+
+    return ngx_mutt_flow_text(flow, mutt_str(hash));
 }
 
 
@@ -484,34 +619,21 @@ ngx_mutt_key_insert(ngx_mutt_flow_t *flow)
 {
     ngx_mutt_key_edit_t  *edit = flow->data;
 
-    u_char   random[32], digest[MUTT_SHA256_LEN];
-    u_char  *p;
-    char     hash[sizeof("\\x") + 2 * MUTT_SHA256_LEN];
-
     if (ngx_mutt_key_is_taken(flow, edit->name)) {
         return ngx_mutt_flow_error_text(flow, MUTT_API_CONFLICT,
                                         "Name already exists");
     }
 
-    if (!mutt_random(random, sizeof(random))) {
-        return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
-    }
-
-    p = ngx_cpymem(edit->key, "mutt_", sizeof("mutt_") - 1);
-    (void) ngx_hex_dump(p, random, sizeof(random));
-    ngx_explicit_memzero(random, sizeof(random));
-
-    if (!mutt_sha256(mutt_str(edit->key), digest)) {
-        return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
-    }
-
-    p = ngx_cpymem(hash, "\\x", 2);
-    *ngx_hex_dump(p, digest, sizeof(digest)) = '\0';
-
     flow->query.values[0] = edit->name;
-    flow->query.values[1] = ngx_mutt_flow_text(flow, mutt_str(hash));
+    flow->query.values[1] = ngx_mutt_key_make(flow, edit);
     flow->query.values[2] = edit->scopes;
     flow->query.values[3] = edit->expires;
+
+    if (flow->query.values[1] == NULL) {
+        return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
+    }
+
+    edit->message = "Key created successfully";
     ngx_mutt_flow_sign(flow, 4, ngx_mutt_keys_soon);
 
     return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEY_INSERT, 7);
@@ -520,25 +642,18 @@ ngx_mutt_key_insert(ngx_mutt_flow_t *flow)
 
 /* The only time that the key is shown. */
 static ngx_int_t
-ngx_mutt_key_created(ngx_mutt_flow_t *flow)
+ngx_mutt_key_show(ngx_mutt_flow_t *flow)
 {
     ngx_mutt_key_edit_t  *edit = flow->data;
 
     mutt_buf_t  b;
 
-    flow->unsure = NULL;
-
-    if (ngx_mutt_pg_rows(&flow->query) == 0) {
-        return ngx_mutt_flow_error_text(flow, MUTT_API_CONFLICT,
-                                        "Name already exists");
-    }
-
     ngx_mutt_keys_soon();
     mutt_buf_init(&b, 1024);
     mutt_buf_addf(&b, "{\"id\":%s,\"name\":\"%s\",\"key\":\"%s\","
-                  "\"message\":\"Key created successfully\"}\n",
+                  "\"message\":\"%s\"}\n",
                   ngx_mutt_pg_value(&flow->query, 0, 0).data, edit->name,
-                  edit->key);
+                  edit->key, edit->message);
     ngx_explicit_memzero(edit->key, sizeof(edit->key));
 
     return ngx_mutt_flow_answer(flow, NGX_HTTP_CREATED, &b);
@@ -546,10 +661,117 @@ ngx_mutt_key_created(ngx_mutt_flow_t *flow)
 
 
 static ngx_int_t
+ngx_mutt_key_created(ngx_mutt_flow_t *flow)
+{
+    flow->unsure = NULL;
+
+    if (ngx_mutt_pg_rows(&flow->query) == 0) {
+        return ngx_mutt_flow_error_text(flow, MUTT_API_CONFLICT,
+                                        "Name already exists");
+    }
+
+    return ngx_mutt_key_show(flow);
+}
+
+
+static ngx_int_t
+ngx_mutt_key_next(ngx_mutt_flow_t *flow)
+{
+    ngx_mutt_key_edit_t  *edit;
+
+    static const char *const  known[] = {
+        "expires_at", "retire_at", "reason", NULL
+    };
+
+    edit = ngx_pcalloc(flow->request->pool, sizeof(ngx_mutt_key_edit_t));
+
+    if (edit == NULL) {
+        return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
+    }
+
+    flow->data = edit;
+    edit->name = ngx_mutt_path_text(flow);
+    edit->expires = ngx_mutt_key_take_moment(flow, "expires_at");
+    edit->retires = ngx_mutt_key_take_moment(flow, "retire_at");
+    ngx_mutt_refuse_others(flow, known);
+    ngx_mutt_read_reason(flow);
+
+    return ngx_mutt_judge_fields(flow);
+}
+
+
+static ngx_int_t
+ngx_mutt_key_rotate(ngx_mutt_flow_t *flow)
+{
+    ngx_mutt_key_edit_t  *edit = flow->data;
+
+    if (edit->name == NULL) {
+        return ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND);
+    }
+
+    flow->query.values[0] = edit->name;
+    flow->query.values[1] = ngx_mutt_key_make(flow, edit);
+    flow->query.values[2] = edit->expires;
+    flow->query.values[3] = edit->retires;
+
+    if (flow->query.values[1] == NULL) {
+        return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
+    }
+
+    edit->message = "Key rotated successfully";
+    ngx_mutt_flow_sign(flow, 4, ngx_mutt_keys_soon);
+
+    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEY_ROTATE, 7);
+}
+
+
+/* The id of the new one, if it was made, and how many there were. */
+static ngx_int_t
+ngx_mutt_key_rotated(ngx_mutt_flow_t *flow)
+{
+    flow->unsure = NULL;
+
+    if (ngx_mutt_pg_value(&flow->query, 0, 0).data != NULL) {
+        return ngx_mutt_key_show(flow);
+    }
+
+    return mutt_str_count(ngx_mutt_pg_value(&flow->query, 0, 1)) == 0
+           ? ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND)
+           : ngx_mutt_flow_error_text(flow, MUTT_API_CONFLICT,
+                                      "Two keys of that name are good "
+                                      "already");
+}
+
+
+/* Which of a name's keys is meant; NULL: all. */
+static const char *
+ngx_mutt_key_take_id(ngx_mutt_flow_t *flow)
+{
+    const mutt_json_member_t  *member;
+
+    member = ngx_mutt_member(flow, "id");
+
+    if (member == NULL || member->type == MUTT_JSON_NULL) {
+        return NULL;
+    }
+
+    if (member->type != MUTT_JSON_NUMBER_VALUE || member->raw.len > 18
+        || ngx_atoi((u_char *) member->raw.data, member->raw.len) == NGX_ERROR)
+    {
+        ngx_mutt_fault(flow, member->name, "must be a whole number");
+        return NULL;
+    }
+
+    return ngx_mutt_flow_text(flow, member->raw);
+}
+
+
+static ngx_int_t
 ngx_mutt_key_revoke(ngx_mutt_flow_t *flow)
 {
-    static const char *const  known[] = { "reason", NULL };
+    static const char *const  known[] = { "id", "reason", NULL };
 
+    flow->query.values[1] = ngx_mutt_key_take_id(flow);
     ngx_mutt_refuse_others(flow, known);
     ngx_mutt_read_reason(flow);
 
@@ -563,9 +785,9 @@ ngx_mutt_key_revoke(ngx_mutt_flow_t *flow)
         return ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND);
     }
 
-    ngx_mutt_flow_sign(flow, 1, ngx_mutt_keys_soon);
+    ngx_mutt_flow_sign(flow, 2, ngx_mutt_keys_soon);
 
-    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEY_REVOKE, 4);
+    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEY_REVOKE, 5);
 }
 
 

@@ -9,6 +9,10 @@
 #include "core/mutt_time.h"
 
 
+/* signing in is for people, who are not wrong so often */
+#define NGX_MUTT_LOGIN_WEIGHT  100
+
+
 static ngx_int_t ngx_mutt_session_take(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_session_open(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_session_opened(ngx_mutt_flow_t *flow);
@@ -36,15 +40,6 @@ const ngx_mutt_step_t  ngx_mutt_session_delete[] = {
     { "answer", ngx_mutt_session_closed },
     { NULL, NULL }
 };
-
-
-static ngx_int_t
-ngx_mutt_session_refuse(ngx_mutt_flow_t *flow)
-{
-    flow->rc = ngx_mutt_send_unauthorized(flow->request);
-
-    return NGX_DONE;
-}
 
 
 /* The key, which goes no further than its digest. */
@@ -83,7 +78,13 @@ ngx_mutt_session_take(ngx_mutt_flow_t *flow)
     ngx_explicit_memzero((void *) text.data, text.len);
     ngx_explicit_memzero(flow->body.raw.data, flow->body.raw.len);
 
-    return flow->data == NULL ? ngx_mutt_session_refuse(flow) : NGX_OK;
+    if (flow->data != NULL) {
+        return NGX_OK;
+    }
+
+    flow->rc = ngx_mutt_refuse(flow->request, NGX_MUTT_LOGIN_WEIGHT);
+
+    return NGX_DONE;
 }
 
 

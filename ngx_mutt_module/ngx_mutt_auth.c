@@ -283,3 +283,57 @@ ngx_mutt_session_key(ngx_http_request_t *r, mutt_str_t id,
 
     return ngx_mutt_find_session_key(r, id, session);
 }
+
+
+static ngx_int_t
+ngx_mutt_refuse_for(ngx_http_request_t *r, ngx_msec_t wait)
+{
+    char        extra[48];
+    ngx_int_t   seconds;
+
+    seconds = wait / 1000 + 1;
+    (void) snprintf(extra, sizeof(extra), ",\"retry_after\":%ld",
+                    (long) seconds);
+
+    if (ngx_mutt_add_int_header(r, "Retry-After", seconds) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_mutt_send_error_text(r, MUTT_API_RATE_LIMITED,
+                                    "Too many failed attempts",
+                                    mutt_str(extra));
+}
+
+
+ngx_int_t
+ngx_mutt_refuse(ngx_http_request_t *r, ngx_uint_t weight)
+{
+    ngx_str_t        value;
+    ngx_msec_t       wait;
+    ngx_mutt_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mutt_module);
+    wait = weight == 0 ? 0 : ngx_mutt_guard_failed(r, weight);
+
+    if (ctx->route->group == NGX_MUTT_INGEST) {
+        ngx_mutt_ingest_count(r, wait > 0 ? MUTT_API_RATE_LIMITED
+                                          : MUTT_API_UNAUTHORIZED);
+    }
+
+    mutt_metric_add(ngx_mutt_slots(),
+                    wait > 0 ? MUTT_M_AUTH_FAILURES_LIMITED
+                    : weight == 0 ? MUTT_M_AUTH_FAILURES_MISSING
+                                  : MUTT_M_AUTH_FAILURES_WRONG, 1);
+
+    if (wait > 0) {
+        return ngx_mutt_refuse_for(r, wait);
+    }
+
+    ngx_str_set(&value, "MUTT-Key");
+
+    if (ngx_mutt_add_header(r, "WWW-Authenticate", &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_mutt_send_error(r, MUTT_API_UNAUTHORIZED, mutt_str(NULL));
+}

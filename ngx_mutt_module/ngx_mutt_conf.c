@@ -1,5 +1,6 @@
 
 #include "ngx_mutt_module.h"
+#include "ngx_mutt_keyring.h"
 
 
 static char *ngx_mutt_serve(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -392,7 +393,11 @@ ngx_mutt_init_main_conf(ngx_conf_t *cf, void *conf)
     mcf->zone->init = ngx_mutt_init_zone;
     mcf->zone->data = mcf;
 
-    return NGX_CONF_OK;
+    if (ngx_mutt_keyring_zone(cf, mcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_mutt_guard_zone(cf, mcf);
 }
 
 

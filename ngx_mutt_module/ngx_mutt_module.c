@@ -1,6 +1,7 @@
 
 #include "ngx_mutt_module.h"
 #include "ngx_mutt_api.h"
+#include "ngx_mutt_keyring.h"
 
 
 static ngx_int_t ngx_mutt_init_process(ngx_cycle_t *cycle);
@@ -70,6 +71,8 @@ ngx_mutt_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_mutt_metrics_attach(mcf);
+    ngx_mutt_keyring_attach(mcf);
+    ngx_mutt_guard_attach(mcf);
 
     if (ngx_mutt_push_init(cycle) != NGX_OK
         || ngx_mutt_durability_init(cycle, mcf) != NGX_OK

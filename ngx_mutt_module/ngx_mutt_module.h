@@ -75,6 +75,8 @@ typedef struct {
     ngx_str_t          postgres;
     size_t             zone_size;
     ngx_shm_zone_t    *zone;
+    ngx_shm_zone_t    *keyring;
+    ngx_shm_zone_t    *guard;
     ngx_int_t          inflight_events;
     size_t             inflight_bytes;
     ngx_flag_t         used;
@@ -196,6 +198,12 @@ ngx_uint_t ngx_mutt_scope_of(mutt_str_t name);
 /* The request's key, or NULL whatever is wrong with it. */
 const ngx_mutt_key_t *ngx_mutt_authenticate(ngx_http_request_t *r);
 
+/*
+ * Says that a credential, sent or not, is of no use, or that there have been
+ * too many of those; how grave it is, is the weight.
+ */
+ngx_int_t ngx_mutt_refuse(ngx_http_request_t *r, ngx_uint_t weight);
+
 /* The key that text is, or NULL. */
 const ngx_mutt_key_t *ngx_mutt_identify(ngx_http_request_t *r,
     mutt_str_t text);
@@ -228,9 +236,6 @@ ngx_int_t ngx_mutt_send_error_status(ngx_http_request_t *r,
 /* As ngx_mutt_send_error(), saying what is the matter in other words. */
 ngx_int_t ngx_mutt_send_error_text(ngx_http_request_t *r,
     mutt_api_code_t code, const char *text, mutt_str_t extra);
-
-/* Says that no good credential came. */
-ngx_int_t ngx_mutt_send_unauthorized(ngx_http_request_t *r);
 
 /* Sends JSON that lives until the request is freed, without a copy. */
 ngx_int_t ngx_mutt_send_kept(ngx_http_request_t *r, ngx_uint_t status,
@@ -307,6 +312,18 @@ extern u_char  ngx_mutt_ingest_sha[40];
 
 /* Loads the script again; for NOSCRIPT. */
 void ngx_mutt_redis_load(void);
+
+
+/* ngx_mutt_guard.c */
+
+char *ngx_mutt_guard_zone(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf);
+void ngx_mutt_guard_attach(ngx_mutt_main_conf_t *mcf);
+
+/*
+ * Notes that a client was wrong about a key; the time in ms in which it has
+ * been so too often, or 0.
+ */
+ngx_msec_t ngx_mutt_guard_failed(ngx_http_request_t *r, ngx_uint_t weight);
 
 
 /* ngx_mutt_ask.c */

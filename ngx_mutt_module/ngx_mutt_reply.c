@@ -247,21 +247,6 @@ ngx_mutt_send_error_text(ngx_http_request_t *r, mutt_api_code_t code,
 }
 
 
-ngx_int_t
-ngx_mutt_send_unauthorized(ngx_http_request_t *r)
-{
-    ngx_str_t  value;
-
-    ngx_str_set(&value, "MUTT-Key");
-
-    if (ngx_mutt_add_header(r, "WWW-Authenticate", &value) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_mutt_send_error(r, MUTT_API_UNAUTHORIZED, mutt_str(NULL));
-}
-
-
 void
 ngx_mutt_finish(ngx_http_request_t *r, ngx_int_t rc)
 {

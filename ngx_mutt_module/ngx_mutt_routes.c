@@ -151,6 +151,11 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
     NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/keys/{name}", NGX_MUTT_SCOPE_ADMIN,
                       ngx_mutt_keys_revoke, "Revoke a named key", KEY),
 
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/keys/{name}/rotate",
+                      NGX_MUTT_SCOPE_ADMIN,
+                      ngx_mutt_keys_rotate, "Make a key's successor",
+                      KEY_ROTATE),
+
     { NGX_MUTT_GET, "/metrics", NGX_MUTT_UNDER_API, NGX_MUTT_API,
       NGX_MUTT_SCOPE_READ, ngx_mutt_rates, NULL, "Show rates and their day",
       NGX_MUTT_COUNTED(METRICS) },
@@ -269,9 +274,9 @@ ngx_mutt_judge_key(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
     scope = ctx->route->scope;
 
     if (ctx->key == NULL) {
-        ngx_mutt_refused(ctx, r, MUTT_API_UNAUTHORIZED);
-
-        return ngx_mutt_send_unauthorized(r);
+        return ngx_mutt_refuse(r, ctx->session != NULL
+                                  || ngx_mutt_find_header(r, "x-api-key", NULL)
+                                     != NULL);
     }
 
     if (scope == NGX_MUTT_SCOPE_ANY || (ctx->key->scopes & scope) == scope) {

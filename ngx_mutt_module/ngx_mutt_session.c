@@ -285,6 +285,7 @@ ngx_mutt_session_told(ngx_http_request_t *r, struct redisReply *answer)
     if (ngx_mutt_session_read(r, ctx, reply) == NGX_OK
         && !ngx_mutt_session_may(r, session))
     {
+        mutt_metric_add(ngx_mutt_slots(), MUTT_M_AUTH_FAILURES_CSRF, 1);
         ngx_mutt_finish(r, ngx_mutt_send_error(r, MUTT_API_CSRF_FAILED,
                                                mutt_str(NULL)));
         return;

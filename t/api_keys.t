@@ -11,11 +11,10 @@ use Digest::SHA qw(sha256_hex);
 use JSON::XS;
 use Mutt::Test;
 use Test::More;
-use Time::HiRes qw(time);
 
 my $t = Mutt::Test->new()->has(qw(redis postgres nginx));
 
-$t->run();
+$t->env('nginx.AUTH_FAILURE_LIMIT' => 0)->run();
 
 sub api {
     my ($method, $path, $body, $key) = @_;
@@ -25,16 +24,12 @@ sub api {
         'X-API-KEY' => $key // $t->key('admin'));
 }
 
-# Whether every worker gives a code; one may not be asked for a while.
+# Whether a code comes, and then from every worker: they share what they know.
 sub agreed {
     my ($code, @request) = @_;
-    my $since = time();
 
-    return $t->wait_for(sub {
-        $since = time() if grep { $_ != $code } map { api(@request)->{code} }
-            1 .. 12;
-        time() - $since >= 2;
-    }, 15);
+    return $t->wait_for(sub { api(@request)->{code} == $code }, 15)
+        && !grep { $_ != $code } map { api(@request)->{code} } 1 .. 12;
 }
 
 $t->wait_for(sub { api('GET', 'keys')->{code} == 200 }, 10, 'it is there');
@@ -90,6 +85,80 @@ for my $case ([ {}, 'name scopes' ], [ { name => 'a b' }, 'name' ],
 
 is(api('POST', 'keys', { name => $_, scopes => [ 'read' ] })->{code}, 409,
     "the name $_ is taken") for qw(writer webui);
+
+###############################################################################
+# two at a time
+
+my ($first) = grep { $_->{name} eq 'shipper-1' }
+    @{ api('GET', 'keys')->{json}{keys} };
+
+is_deeply([ sort keys %$first ], [ sort qw(id name scopes rate_limit created_at
+    expires_at revoked_at last_used_at) ], 'a key is listed without its digest');
+$t->wait_for(sub {
+    grep { $_->{name} eq 'shipper-1' && $_->{last_used_at} }
+        @{ api('GET', 'keys')->{json}{keys} }
+}, 20, 'when it was used is known a little later');
+is((grep { $_->{name} eq 'writer' } @{ api('GET', 'keys')->{json}{keys} })[0]
+    {rate_limit}, undef, 'no limit is null');
+
+$r = api('POST', 'keys/shipper-1/rotate', { reason => 'a year has passed' });
+
+my $second = $r->{json}{key};
+
+is($r->{code}, 201, 'a key is rotated') or diag($r->{body});
+is($r->{json}{name}, 'shipper-1', 'under its name');
+isnt($r->{json}{id}, $first->{id}, 'with another id');
+isnt($second, $key, 'and value');
+ok(agreed(403, 'GET', 'rules', undef, $second), 'the new one is good');
+is($t->ingest('x', 'X-API-KEY' => $_)->{code}, 200, 'both take events')
+    for $key, $second;
+is_deeply(api('GET', 'audit')->{json}{logs}[0]{new_values}{scopes}, [ 'ingest' ],
+    'it is audited, with the scopes of the first');
+is(api('POST', 'keys/shipper-1/rotate')->{code}, 409, 'there is no third');
+is(api('POST', 'keys', { name => 'shipper-1', scopes => [ 'read' ] })->{code},
+    409, 'the name is not for another');
+is(api('POST', 'keys/none/rotate')->{code}, 404, 'none has no next one');
+
+for my $case ([ { expires_at => 'x' }, 'expires_at' ],
+    [ { retire_at => 5 }, 'retire_at' ], [ { scopes => [] }, 'scopes' ])
+{
+    is_deeply([ keys %{ api('POST', 'keys/writer/rotate', $case->[0])
+        ->{json}{fields} // {} } ], [ $case->[1] ], 'a field: ' . $case->[1]);
+}
+
+is(api('DELETE', 'keys/shipper-1', { id => 'x' })->{code}, 400,
+    'an id is a number');
+is(api('DELETE', 'keys/shipper-1', { id => 999 })->{code}, 404,
+    'of a key of that name');
+is(api('DELETE', 'keys/shipper-1', { id => $first->{id} })->{code}, 200,
+    'the first is revoked alone');
+ok(agreed(401, 'GET', 'rules', undef, $key), 'and is not good');
+is($t->ingest('x', 'X-API-KEY' => $second)->{code}, 200, 'the second is');
+$key = $second;
+
+my $lives = api('POST', 'keys', { name => 'lives', scopes => [ 'read' ],
+    expires_at => '2099-01-01T00:00:00Z' })->{json};
+my $next = api('POST', 'keys/lives/rotate', { retire_at =>
+    '2098-01-01T00:00:00Z' })->{json};
+my %row = map { $_->{id} => $_ } @{ api('GET', 'keys')->{json}{keys} };
+
+is($row{ $lives->{id} }{expires_at}, '2098-01-01T00:00:00.000000Z',
+    'the first may be given an end');
+like($row{ $next->{id} }{expires_at}, qr/^(?:2098-12-31|2099)/,
+    'the next lives as long as the first was to');
+
+my @made = map {
+    my $pid = fork() // die "fork: $!\n";
+    if (!$pid) {
+        my $code = api('POST', 'keys/writer/rotate')->{code};
+        require POSIX;
+        POSIX::_exit($code == 201 ? 1 : $code == 409 ? 0 : 9);
+    }
+    $pid;
+} 1 .. 6;
+
+is(join(' ', sort map { waitpid $_, 0; $? >> 8 } @made), '0 0 0 0 0 1',
+    'of six who rotate at once one does');
 
 ###############################################################################
 # the end of a key
