@@ -264,8 +264,8 @@ load_failed(mutt_run_t *run, alerter_t *a, const mutt_load_t *load)
     if (a->rules != NULL) {
         a->load_at = mutt_time_mono() + RETRY_AFTER;
         mutt_run_check(run, "rules", true, "reload failed, last good in use");
-        mutt_log(mutt_run_log(run), MUTT_LOG_WARNING, "rules",
-                 "reload failed, the last good rules stay: %s", load->err.text);
+        mutt_log_failure(mutt_run_log(run), MUTT_LOG_WARNING, "rules",
+                         &load->err, "reload failed, the last good rules stay");
     }
 }
 
@@ -574,6 +574,7 @@ add_row(batch_t *b, size_t i, const mutt_rule_t *rule, const char *decision,
         .decision = decision,
         .forwarded = forwarded,
         .raw = event->body,
+        .correlation_id = event->correlation_id,
     };
 }
 
@@ -685,9 +686,9 @@ trace(batch_t *b, size_t i, mutt_err_t *err)
 }
 
 
-/* What is on its way is told of when it is committed. */
-static void
-tell_traces(batch_t *b)
+/* Where a settled event went; static text. */
+static const char *
+outcome_of(const batch_t *b, size_t i)
 {
     static const char *const outcomes[] = {
         [MUTT_TO_ALERT] = "alert",
@@ -700,6 +701,15 @@ tell_traces(batch_t *b)
         [MUTT_TO_DEAD] = "dead",
         [MUTT_TO_DEAD_EXTERNAL] = "dead",
     };
+
+    return outcomes[b->verdicts[i].dest];
+}
+
+
+/* What is on its way is told of when it is committed. */
+static void
+tell_traces(batch_t *b)
+{
     mutt_span_t spans[MUTT_JOURNEY_SPANS];
     mutt_usec_t now = b->journeys == NULL ? 0 : mutt_time_now();
 
@@ -708,9 +718,31 @@ tell_traces(batch_t *b)
 
         if (journey->on) {
             journey->committed = now;
-            journey->outcome = outcomes[b->verdicts[i].dest];
+            journey->outcome = outcome_of(b, i);
             mutt_tracer_add(mutt_run_tracer(b->run), spans,
                             mutt_journey_spans(journey, &b->events[i], spans));
+        }
+    }
+}
+
+
+/* A line an event, for who wants to follow one. */
+static void
+tell_events(batch_t *b)
+{
+    mutt_log_t *log = mutt_run_log(b->run);
+
+    for (size_t i = 0; mutt_log_wants(log, MUTT_LOG_DEBUG) && i < b->claim.n;
+         i++) {
+        const mutt_event_t *event = &b->events[i];
+
+        if (event->event_id.len > 0) {
+            mutt_log_event(
+                log, MUTT_LOG_DEBUG, "event",
+                &(mutt_log_about_t) { .correlation_id = event->correlation_id,
+                                      .traceparent = event->traceparent },
+                "event %.*s: %s", MUTT_STR_ARG(event->event_id),
+                outcome_of(b, i));
         }
     }
 }
@@ -923,7 +955,9 @@ judge_refused(batch_t *b, size_t k, const char *at, mutt_err_t *err)
 
     (void) snprintf(reason, sizeof(reason), "sqlstate_%s", row->refused);
     mutt_log_event(mutt_run_log(b->run), MUTT_LOG_ERROR, "audit",
-                   event->correlation_id, "row refused: %s", reason);
+                   &(mutt_log_about_t) { event->correlation_id,
+                                         event->traceparent, mutt_str(reason) },
+                   "row refused: %s", reason);
     mutt_buf_init(&out, PAYLOAD_MAX);
     mutt_alert_write_failed(&out, b->claim.items[i], event->attempts + 1, at,
                             reason);
@@ -1055,6 +1089,7 @@ settle(batch_t *b, batch_t *next, mutt_err_t *err)
     MUTT_PASS("alerter.committed");
     count(b, metas);
     tell_traces(b);
+    tell_events(b);
 
     return blame_server ? mutt_fail(err, MUTT_UNAVAIL,
                                     "postgresql refuses every row: %s",

@@ -278,6 +278,7 @@ begin_span(mutt_run_t *run, slot_t *slot)
     mutt_str_t given = slot->delivery.traceparent;
 
     slot->traced = false;
+    slot->traceparent[0] = '\0';
 
     if (!mutt_trace_parse(given, &slot->from)) {
         return "";
@@ -345,8 +346,8 @@ send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
                                      &slot->delivery, &err);
 
     if (rc == MUTT_INVALID) {
-        mutt_log(mutt_run_log(run), MUTT_LOG_ERROR, "webhook",
-                 "an item of the alert queue is no alert: %s", err.text);
+        mutt_log_failure(mutt_run_log(run), MUTT_LOG_ERROR, "webhook", &err,
+                         "an item of the alert queue is no alert");
         decide_malformed(run, slot);
         return;
     }
@@ -365,7 +366,8 @@ send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
     }
 
     if (rc != MUTT_OK) {
-        mutt_log(mutt_run_log(run), MUTT_LOG_ERROR, "webhook", "%s", err.text);
+        mutt_log_failure(mutt_run_log(run), MUTT_LOG_ERROR, "webhook", &err,
+                         "an alert cannot be sent and goes back");
         decide(slot, MUTT_SENT_BACK, MUTT_SIGN_NONE);
     }
 }
@@ -444,7 +446,9 @@ decide_refused(mutt_run_t *run, slot_t *slot, long status)
     note_failure(slot, slot->delivery.attempts + 1, reason);
     mutt_metric_add(mutt_run_metrics(run), MUTT_M_MOOG_ALERTS_DLQ, 1);
     mutt_log_event(mutt_run_log(run), MUTT_LOG_ERROR, "webhook",
-                   slot->delivery.correlation_id,
+                   &(mutt_log_about_t) { slot->delivery.correlation_id,
+                                         slot->delivery.traceparent,
+                                         mutt_str(reason) },
                    "the webhook refuses an alert with status %ld, "
                    "it is dead-lettered",
                    status);
@@ -486,6 +490,21 @@ tell_latency(uint64_t *m, const mutt_delivery_t *delivery)
 }
 
 
+/* For who wants to follow an event. */
+static void
+tell_delivered(mutt_run_t *run, const slot_t *slot, long status)
+{
+    const mutt_delivery_t *d = &slot->delivery;
+
+    mutt_log_event(
+        mutt_run_log(run), MUTT_LOG_DEBUG, "webhook",
+        &(mutt_log_about_t) { .correlation_id = d->correlation_id,
+                              .traceparent = mutt_str(slot->traceparent) },
+        "event %.*s: delivered with status %ld", MUTT_STR_ARG(d->event_id),
+        status);
+}
+
+
 static void
 on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
 {
@@ -510,6 +529,7 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
         decide(slot, MUTT_SENT_OK, MUTT_SIGN_GOOD);
         mutt_metric_add(m, MUTT_M_MOOG_ALERTS_OK, 1);
         tell_latency(m, &slot->delivery);
+        tell_delivered(run, slot, done->status);
         break;
 
     case MUTT_OUTCOME_KEY:

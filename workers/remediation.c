@@ -187,7 +187,8 @@ start_probe(mutt_run_t *run, remediation_t *r, mutt_usec_t now)
     }
 
     r->probe_at = now + PROBE_AGAIN;
-    mutt_log(mutt_run_log(run), MUTT_LOG_ERROR, "webhook", "%s", err.text);
+    mutt_log_failure(mutt_run_log(run), MUTT_LOG_ERROR, "webhook", &err,
+                     "the webhook's health cannot be asked");
 }
 
 
@@ -305,12 +306,13 @@ quarantine(mutt_run_t *run, remediation_t *r, const mutt_letter_t *letter,
     mutt_buf_t out;
 
     mutt_time_format(mutt_time_now(), at);
-    mutt_log_event(mutt_run_log(run), MUTT_LOG_WARNING, "replay",
-                   letter->correlation_id,
-                   "quarantined after %lld replays, last failure: %.*s",
-                   (long long) letter->replays,
-                   letter->reason.len > 64 ? 64 : (int) letter->reason.len,
-                   letter->reason.len > 0 ? letter->reason.data : "");
+    mutt_log_event(
+        mutt_run_log(run), MUTT_LOG_WARNING, "replay",
+        &(mutt_log_about_t) { .correlation_id = letter->correlation_id },
+        "quarantined after %lld replays, last failure: %.*s",
+        (long long) letter->replays,
+        letter->reason.len > 64 ? 64 : (int) letter->reason.len,
+        letter->reason.len > 0 ? letter->reason.data : "");
     mutt_buf_init(&out, PAYLOAD_MAX);
     mutt_letter_write_dead(&out, letter, at);
 

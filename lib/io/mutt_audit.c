@@ -6,7 +6,7 @@
 #include "core/mutt_failpoint.h"
 #include "domain/mutt_sql.h"
 
-#define COLUMNS 8
+#define COLUMNS 9
 #define COLUMN_MAX (1u << 30)
 
 /* one statement carries this much, or a single row, so that it stays well
@@ -66,6 +66,7 @@ add_row(mutt_buf_t columns[COLUMNS], const mutt_audit_row_t *row)
     add_text(&columns[5], mutt_str(row->decision));
     mutt_buf_add(&columns[6], row->forwarded ? "t" : "f", 1);
     add_text(&columns[7], row->raw);
+    add_text(&columns[8], row->correlation_id);
 }
 
 

@@ -19,6 +19,7 @@ typedef struct {
     const char *decision;
     bool forwarded;
     mutt_str_t raw;
+    mutt_str_t correlation_id;
     char refused[6]; /* out: the SQLSTATE that refuses this row, or "" */
     bool doubtful;   /* out: it is none that tells whose fault it is */
 } mutt_audit_row_t;

@@ -326,6 +326,7 @@ side_main(void *data)
 
         turn_notices(s, now);
         turn_redis(s, now);
+        mutt_log_tick(run->log, now);
 
         struct pollfd p = { .fd = mutt_redis_fd(s->notices), .events = POLLIN };
 

@@ -169,8 +169,8 @@ maybe_reload(mutt_run_t *run, mutt_usec_t now, mutt_usec_t *due)
                      MUTT_USEC_SEC;
 
     if (run->worker->reload(run, &err) != MUTT_OK) {
-        mutt_log(run->log, MUTT_LOG_WARNING, "reload",
-                 "reload failed, the old state stays: %s", err.text);
+        mutt_log_failure(run->log, MUTT_LOG_WARNING, "reload", &err,
+                         "reload failed, the old state stays");
     }
 }
 
@@ -238,8 +238,8 @@ outage(mutt_run_t *run, loop_t *loop, mutt_rc_t rc, const mutt_err_t *err)
     }
 
     if (loop->backoff == 0) {
-        mutt_log(run->log, MUTT_LOG_WARNING, "loop",
-                 "waiting for a dependency: %s", err->text);
+        mutt_log_failure(run->log, MUTT_LOG_WARNING, "loop", err,
+                         "waiting for a dependency");
         loop->backoff = BACKOFF_FIRST;
     }
 
@@ -299,8 +299,8 @@ run_loop(mutt_run_t *run)
 
         case MUTT_POLICY_ITEM:
         case MUTT_POLICY_STOP:
-            mutt_log(run->log, MUTT_LOG_ERROR, "loop", "stopping: %s",
-                     err.text);
+            mutt_log_failure(run->log, MUTT_LOG_ERROR, "loop", &err,
+                             "stopping");
             return 1;
         }
     }
@@ -322,8 +322,8 @@ finish(mutt_run_t *run)
 
     if (run->queue != NULL && mutt_queue_registered(run->queue) &&
         mutt_queue_leave(run->queue, &err) != MUTT_OK) {
-        mutt_log(run->log, MUTT_LOG_WARNING, "queue",
-                 "could not sign off, others will recover: %s", err.text);
+        mutt_log_failure(run->log, MUTT_LOG_WARNING, "queue", &err,
+                         "could not sign off, others will recover");
     }
 
     if (run->worker->teardown != NULL) {
