@@ -230,6 +230,7 @@ for my $n (1 .. 24) {
     my $r = api('PUT', "rules/$id",
         $n % 2 ? { priority => $n } : { team_assignment => "T$n" });
     require POSIX;
+    diag("editor $n: $r->{code} $r->{body}") if $r->{code} != 200;
     POSIX::_exit($r->{code} == 200 ? 0 : 1);
 }
 
