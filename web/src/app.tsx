@@ -20,9 +20,11 @@ import type { IconName } from './ui/icons';
 import { SignIn } from './screens/signin';
 import { Audit } from './screens/audit';
 import { ConfigScreen } from './screens/config';
+import { DeadLetters } from './screens/dead';
 import { Events } from './screens/events';
 import { Hosts } from './screens/hosts';
 import { Keys } from './screens/keys';
+import { Live } from './screens/live';
 import { Overview } from './screens/overview';
 import { Rules } from './screens/rules';
 import { Slo } from './screens/slo';
@@ -40,10 +42,14 @@ interface Screen {
 const screens: readonly Screen[] = [
     { id: '', title: 'Overview', icon: 'overview', key: 'o', group: 'Watch',
         view: Overview },
+    { id: 'live', title: 'Live', icon: 'live', key: 'l', group: 'Watch',
+        view: Live },
     { id: 'events', title: 'Events', icon: 'events', key: 'e', group: 'Watch',
         view: Events },
     { id: 'slo', title: 'Objectives', icon: 'slo', key: 's', group: 'Watch',
         view: Slo },
+    { id: 'dead-letters', title: 'Dead letters', icon: 'dead', key: 'd',
+        group: 'Watch', view: DeadLetters },
     { id: 'rules', title: 'Rules', icon: 'rules', key: 'r', group: 'Decide',
         view: Rules },
     { id: 'hosts', title: 'Hosts and teams', icon: 'hosts', key: 'h',
@@ -172,7 +178,7 @@ function Frame(): JSX.Element {
     const place = usePlace();
     const now = useStore(standing);
     const theme = useStore(wish);
-    const health = usePoll(() => askHealth<Health>(), 3000, 'health');
+    const health = usePoll(() => askHealth<Health>(), 2000, 'health');
     const [helping, setHelping] = useState(false);
     const [open, setOpen] = useState(false);
     const main = useRef<HTMLElement>(null);

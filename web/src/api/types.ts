@@ -171,3 +171,32 @@ export interface Key {
     revoked_at: string | null;
     last_used_at?: string | null;
 }
+
+export interface Letter {
+    id: string;
+    place: number;
+    kind: 'event' | 'alert' | 'malformed';
+    bytes: number;
+    attempts: number;
+    replays: number;
+    event_id: string | null;
+    correlation_id: string | null;
+    received_at: string | null;
+    failed_at: string | null;
+    failed_reason: string | null;
+    hostname: string | null;
+    message: string | null;
+}
+
+export interface Letters {
+    letters: Letter[];
+    queue: string;
+    looked_at: number;
+    pagination: Pagination;
+    next_cursor: string | null;
+}
+
+export interface LetterQueues {
+    queues: { queue: string; key: string; depth: number;
+        goes_back_to: string | null; oldest: Letter | null }[];
+}

@@ -1,0 +1,183 @@
+// A shift with the dashboard: a rule is made, its event arrives, is found and
+// explained; an alert dies and is replayed; a setting is changed and reverted;
+// all of it is in the audit.
+
+import { event, finish, goTo, gone, have, ingest, launch, ok, open, seen, signIn }
+    from './browser.mjs';
+
+const browser = await launch();
+const page = await open(browser);
+const dialog = page.getByRole('dialog');
+const notice = text => page.locator('.notices').getByText(text);
+
+await signIn(page);
+await seen(page.getByRole('heading', { name: 'Overview' }), 'signed in');
+
+// a rule
+await page.getByRole('link', { name: /^Rules/ }).click();
+await page.getByRole('button', { name: 'New rule' }).click();
+await dialog.getByRole('textbox', { name: 'Text' }).fill('flux capacitor');
+await dialog.getByRole('combobox', { name: 'Team' }).fill('Doc');
+await dialog.getByLabel('In production').selectOption('Page_and_ticket');
+await dialog.getByLabel('Priority').fill('-3');
+await seen(dialog.getByText('0 to 1000000'), 'a field is judged as it is typed');
+await dialog.getByLabel('Priority').fill('10');
+ok(await dialog.getByRole('button', { name: 'Make' }).isDisabled(),
+    'a rule is not made without a reason');
+await dialog.getByLabel('Reason').fill('the delorean pages now');
+await dialog.getByRole('button', { name: 'Make' }).click();
+await seen(notice('The rule was made.'), 'a rule is made');
+await seen(page.locator('table.rules').getByText('flux capacitor'),
+    'and is in the list');
+
+// what the server alone can judge
+await page.getByRole('button', { name: 'New rule' }).click();
+await dialog.getByLabel('Matches by').selectOption('regex');
+await dialog.getByLabel('Regular expression').fill('broken (');
+await dialog.getByRole('combobox', { name: 'Team' }).fill('Doc');
+await dialog.getByLabel('Reason').fill('a mistake');
+await dialog.getByRole('button', { name: 'Make' }).click();
+await seen(dialog.locator('.wrong'), 'a pattern that is none is told at its field');
+await dialog.getByRole('button', { name: 'Close' }).click();
+
+// its event, live
+await have('know the rule');
+await page.getByRole('link', { name: /^Live/ }).click();
+await seen(page.locator('.badge.good').getByText('live'), 'live is live');
+await ingest(event('the flux capacitor is out of flux'));
+
+const arrival = page.getByRole('table', { name: 'Live events' })
+    .getByRole('row').filter({ hasText: 'out of flux' });
+
+await seen(arrival, 'an event arrives');
+await seen(arrival.getByText('Page and ticket'), 'with what was decided');
+await page.getByRole('button', { name: 'Pause' }).click();
+await ingest(event('a second flux capacitor'));
+await seen(page.getByRole('button', { name: /^Go on with 1/ }),
+    'paused, what comes is held');
+ok(await page.getByText('a second flux capacitor').count() === 0,
+    'and not shown');
+await page.getByRole('button', { name: /^Go on/ }).click();
+await seen(page.getByText('a second flux capacitor'), 'until it goes on');
+
+// found again
+await page.getByRole('link', { name: /^Events/ }).click();
+await page.getByLabel('Host').fill('edge-r7');
+await page.getByRole('table', { name: 'Events' }).getByRole('button')
+    .filter({ hasText: 'out of flux' }).click();
+await seen(dialog.getByText('"hostname": "edge-r7"'), 'it is found by its host');
+await seen(dialog.getByRole('link', { name: /^rule \d+/ }),
+    'with the rule that decided');
+await dialog.getByRole('link', { name: /^rule \d+/ }).click();
+await seen(dialog.getByText('Only of severity'), 'which is a click away');
+await dialog.getByRole('tab', { name: 'History' }).click();
+await seen(dialog.getByText('the delorean pages now'), 'and tells its history');
+await dialog.getByRole('button', { name: 'Close' }).click();
+
+// an alert that the webhook refuses
+await have('refuse alerts');
+await ingest(event('flux capacitor, refused'));
+await have('have a dead letter');
+await goTo(page, '#/dead-letters?queue=moog');
+
+const letter = page.getByRole('table', { name: 'Dead letters' })
+    .getByRole('button').filter({ hasText: 'refused' });
+
+await seen(letter, 'a refused alert is a dead letter');
+await letter.click();
+await seen(dialog.getByText('http 400'), 'with its reason');
+await have('take alerts');
+await dialog.getByRole('button', { name: 'Replay' }).click();
+await page.getByRole('dialog', { name: 'Replay' }).getByLabel(/^Reason/)
+    .fill('the webhook is right again');
+await page.getByRole('dialog', { name: 'Replay' })
+    .getByRole('button', { name: 'Replay 1 letter' }).click();
+await seen(notice('1 letter sent back.'), 'it is replayed');
+await seen(page.getByText('Nothing lies here'), 'and lies there no more');
+await have('see it delivered');
+
+// a setting, there and back
+await goTo(page, '#/config?key=moog_rate_limit');
+await dialog.getByLabel('Value').fill('0');
+await seen(dialog.locator('.wrong'), 'a value out of range is told at once');
+await dialog.getByLabel('Value').fill('33');
+await dialog.getByLabel('Reason').fill('a slower webhook');
+await dialog.getByRole('button', { name: 'Save' }).click();
+await seen(notice('moog_rate_limit was changed.'), 'a setting is changed');
+await gone(dialog, 'and its sheet closed');
+
+const setting = page.getByRole('button', { name: 'moog_rate_limit', exact: true });
+
+await seen(page.getByRole('row').filter({ has: setting }).getByText('33'),
+    'its value is there');
+await setting.click();
+await dialog.getByRole('button', { name: 'Back to the default' }).first().click();
+await page.getByRole('dialog', { name: 'Revert moog_rate_limit' })
+    .getByLabel('Reason').fill('as it was');
+await page.getByRole('button', { name: 'Revert 1 setting' }).click();
+await gone(dialog, 'it is reverted');
+await seen(page.getByText('0 changed'), 'and is what it was');
+
+// hosts by the paste
+await goTo(page, '#/hosts');
+await page.getByRole('button', { name: 'Add hosts' }).first().click();
+await dialog.getByLabel('One host a line').fill('lab-1\nlab-2\nlab-1\n\nlab-3');
+await dialog.getByRole('button', { name: 'Add 3 hosts' }).click();
+await seen(page.getByRole('row').filter({ hasText: 'lab-3' }),
+    'pasted hosts are there');
+await page.getByLabel('Select all 3').check();
+await page.getByRole('button', { name: 'Remove 3 hosts' }).click();
+await dialog.getByRole('button', { name: 'Remove 3 hosts' }).click();
+await seen(page.getByText('All hosts are of production'),
+    'and gone when all are removed, with their number asked first');
+
+// a key, seen once
+await goTo(page, '#/keys');
+await page.getByRole('button', { name: 'New key' }).first().click();
+await dialog.getByLabel('Name').fill('shipper-9');
+await dialog.getByRole('button', { name: 'Make' }).click();
+
+const secret = await dialog.locator('.secret code').innerText();
+
+ok(secret.length > 20, 'a key is shown when it is made');
+await dialog.getByRole('button', { name: 'I have it' }).click();
+await seen(page.getByRole('row').filter({ hasText: 'shipper-9' }), 'it is listed');
+ok(!(await page.content()).includes(secret), 'and never shown again');
+await page.getByRole('row').filter({ hasText: 'shipper-9' })
+    .getByRole('button', { name: 'Revoke' }).click();
+await dialog.getByRole('button', { name: 'Revoke 1 key' }).click();
+await seen(page.getByText('No key to show'), 'a revoked key is none');
+
+// all of it in the audit
+await goTo(page, '#/audit');
+
+const changes = page.getByRole('table', { name: 'Changes' }).getByRole('row');
+
+for (const [what, title] of [
+    [['create', 'rules', 'the delorean pages now'], 'the rule'],
+    [['dead letters', 'the webhook is right again'], 'the replay'],
+    [['settings', 'moog_rate_limit', 'a slower webhook'], 'the setting'],
+    [['settings', 'moog_rate_limit', 'as it was'], 'its way back'],
+    [['create', 'development hosts', 'lab-2'], 'a host'],
+    [['keys', 'shipper-9'], 'the key'],
+]) {
+    let row = changes;
+
+    for (const text of what) {
+        row = row.filter({ hasText: text });
+    }
+    await seen(row, `${title} is in the audit`);
+}
+await changes.filter({ hasText: 'a slower webhook' }).getByRole('button').click();
+await seen(dialog.locator('.added').getByText('33'), 'with old and new values');
+await dialog.getByRole('button', { name: 'Close' }).click();
+await page.getByRole('button', { name: 'Export' }).click();
+
+const [file] = await Promise.all([page.waitForEvent('download'),
+    dialog.getByRole('button', { name: 'CSV' }).click()]);
+
+ok(/^mutt-audit-.*\.csv$/.test(file.suggestedFilename()), 'it can be taken away');
+await page.getByRole('button', { name: 'Sign out' }).click();
+await seen(page.getByRole('heading', { name: 'Sign in to MUTT' }), 'and left');
+
+await finish(browser, page);

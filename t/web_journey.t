@@ -1,0 +1,46 @@
+# The dashboard in a browser, on the real thing: what an operator does in a
+# night, and what is then true of rules, queues, settings and the audit.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Mutt::Browser;
+use Mutt::Http;
+use Mutt::Test;
+use Test::More;
+
+my $t = Mutt::Test->new()->has(qw(redis postgres nginx sink alerter forwarder));
+
+sub sink_answers {
+    Mutt::Http::request($t->port('sink'), 'POST', "/control?status=$_[0]", '');
+}
+
+$t->run();
+$t->wait_for(sub { $t->http('GET', '/health')->{json}{status} eq 'healthy' },
+    30, 'the server is healthy');
+
+Mutt::Browser->new($t, 'journey')->can_do(
+    'know the rule' => sub {
+        $t->wait_for(sub { $t->log_of('alerter') =~ /using 1 rules/ }, 30,
+            'the alerter has the rule');
+    },
+    'refuse alerts' => sub { sink_answers(400) },
+    'take alerts' => sub { sink_answers(200) },
+    'have a dead letter' => sub {
+        $t->wait_for(sub { $t->redis('llen', 'mutt:dlq:moog') == 1 }, 30,
+            'the refused alert is dead');
+    },
+    'see it delivered' => sub {
+        $t->wait_for(sub { $t->sink_stats()->{distinct} == 3 }, 30,
+            'the replayed alert is delivered');
+    },
+)->run();
+
+is($t->ledger()->{difference}, 0, 'nothing is missing');
+is($t->sql("SELECT count(*) FROM alert_rules WHERE match_string"
+    . " = 'flux capacitor'"), 1, 'the rule is in the database');
+
+$t->done();
