@@ -103,6 +103,16 @@ typedef struct ngx_mutt_route_s  ngx_mutt_route_t;
 typedef struct ngx_mutt_session_s  ngx_mutt_session_t;
 
 
+/* the end of a route, or of all below a prefix */
+typedef struct {
+    const char         *deprecated;   /* RFC 9745 */
+    const char         *sunset;       /* RFC 8594 */
+    const char         *date;         /* of it */
+    const char         *removed_in;   /* version; NULL: in none yet */
+    const char         *successor;    /* path; NULL: the same in v2 */
+} ngx_mutt_life_t;
+
+
 /* of a request; lives in r->pool */
 typedef struct {
     ngx_str_t                correlation_id;
@@ -112,7 +122,8 @@ typedef struct {
     ngx_str_t                params[2];   /* what stands for the route's {} */
     const ngx_mutt_key_t    *key;
     ngx_mutt_session_t      *session;     /* NULL: came with a key */
-    ngx_flag_t               deprecated;
+    ngx_flag_t               deprecated;  /* below /api/v1 */
+    const ngx_mutt_life_t   *life;        /* of the route or the prefix */
     ngx_uint_t               accepted;    /* events, of ingest */
     ngx_uint_t               rejected;
     ngx_msec_t               waited;      /* for Redis */
@@ -142,6 +153,7 @@ struct ngx_mutt_route_s {
     const char             *summary;
     mutt_series_t           count;      /* good, the client's, ours */
     mutt_series_t           latency;
+    const ngx_mutt_life_t  *life;       /* NULL: is here to stay */
 };
 
 /* where a route is found: as it is, and below /api/v1 and /api/v2 */
@@ -168,6 +180,14 @@ char *ngx_mutt_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 
 /* The content handler of our locations: route, method, credential, scope. */
 ngx_int_t ngx_mutt_dispatch(ngx_http_request_t *r);
+
+/* The table, n rows of it. */
+const ngx_mutt_route_t *ngx_mutt_route_table(ngx_uint_t *n);
+
+
+/* ngx_mutt_openapi.c */
+
+ngx_int_t ngx_mutt_openapi(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 
 
 /* ngx_mutt_version.c */

@@ -8,6 +8,8 @@
 #include "ngx_mutt_module.h"
 #include "ngx_mutt_api.h"
 
+#include "core/mutt_version.h"
+
 
 #define NGX_MUTT_ROUTES  (sizeof(ngx_mutt_routes) / sizeof(ngx_mutt_routes[0]))
 
@@ -19,10 +21,10 @@
       steps, summary, NGX_MUTT_COUNTED(endpoint) }
 
 #define NGX_MUTT_COUNTED(endpoint)                                            \
-    MUTT_M_API_REQUESTS_##endpoint##_OK, MUTT_M_API_LATENCY_##endpoint
+    MUTT_M_API_REQUESTS_##endpoint##_OK, MUTT_M_API_LATENCY_##endpoint, NULL
 
 /* counted elsewhere, or not at all: the first series is ingest's */
-#define NGX_MUTT_UNCOUNTED  0, 0
+#define NGX_MUTT_UNCOUNTED  0, 0, NULL
 
 
 static const ngx_mutt_route_t *ngx_mutt_find_route(ngx_http_request_t *r,
@@ -40,6 +42,17 @@ static void ngx_mutt_refused(ngx_mutt_ctx_t *ctx, ngx_http_request_t *r,
     mutt_api_code_t code);
 
 
+#if (MUTT_FAILPOINTS)
+
+/* how a route ends, for tests: no release has this one */
+static const ngx_mutt_life_t  ngx_mutt_ending = {
+    "@1704067200", "Mon, 10 Nov 2025 00:00:00 GMT", "2025-11-10", "2.0",
+    "/api/v2/version"
+};
+
+#endif
+
+
 /* rows of one path stand together, a fixed path before one with a name */
 static const ngx_mutt_route_t  ngx_mutt_routes[] = {
 
@@ -50,6 +63,16 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
     { NGX_MUTT_GET, "/version", NGX_MUTT_UNDER_API, NGX_MUTT_API,
       NGX_MUTT_SCOPE_NONE, ngx_mutt_version, NULL, "Show versions",
       NGX_MUTT_COUNTED(VERSION) },
+
+#if (MUTT_FAILPOINTS)
+    { NGX_MUTT_GET, "/ending", NGX_MUTT_UNDER_API, NGX_MUTT_API,
+      NGX_MUTT_SCOPE_NONE, ngx_mutt_version, NULL, "A route that has ended",
+      0, 0, &ngx_mutt_ending },
+#endif
+
+    { NGX_MUTT_GET, "/openapi.json", NGX_MUTT_UNDER_API, NGX_MUTT_API,
+      NGX_MUTT_SCOPE_READ, ngx_mutt_openapi, NULL, "Show this API",
+      NGX_MUTT_COUNTED(OPENAPI) },
 
     NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/session", NGX_MUTT_SCOPE_ANY,
                       ngx_mutt_session_show, "Show who is signed in", SESSION),
@@ -190,6 +213,46 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
 };
 
 
+const ngx_mutt_route_t *
+ngx_mutt_route_table(ngx_uint_t *n)
+{
+    *n = NGX_MUTT_ROUTES;
+
+    return ngx_mutt_routes;
+}
+
+
+/* Whether the route is no longer there in the version that is served. */
+static ngx_flag_t
+ngx_mutt_has_ended(ngx_mutt_ctx_t *ctx)
+{
+    return ctx->life->removed_in != NULL
+           && mutt_version_compare((mutt_str_t) { (char *) ctx->version.data,
+                                                  ctx->version.len },
+                                   mutt_str(ctx->life->removed_in))
+              >= 0;
+}
+
+
+static ngx_int_t
+ngx_mutt_send_removed(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
+{
+    char  extra[512];
+
+    (void) snprintf(extra, sizeof(extra),
+                    ",\"message\":\"Removed in version %s%s%s\","
+                    "\"removed_in\":\"%s\",\"removal_date\":\"%s\","
+                    "\"current_version\":\"%.*s\"",
+                    ctx->life->removed_in,
+                    ctx->life->successor == NULL ? "" : "; use ",
+                    ctx->life->successor == NULL ? "" : ctx->life->successor,
+                    ctx->life->removed_in, ctx->life->date,
+                    (int) ctx->version.len, (char *) ctx->version.data);
+
+    return ngx_mutt_send_error(r, MUTT_API_ENDPOINT_REMOVED, mutt_str(extra));
+}
+
+
 ngx_int_t
 ngx_mutt_dispatch(ngx_http_request_t *r)
 {
@@ -220,6 +283,14 @@ ngx_mutt_dispatch(ngx_http_request_t *r)
 
     if (!(r->method & route->method)) {
         return ngx_mutt_send_allow(r, methods);
+    }
+
+    if (route->life != NULL) {
+        ctx->life = route->life;
+
+        if (ngx_mutt_has_ended(ctx)) {
+            return ngx_mutt_send_removed(r, ctx);
+        }
     }
 
     rc = ngx_mutt_admit(r, ctx);

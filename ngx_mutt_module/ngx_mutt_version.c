@@ -18,6 +18,12 @@ static ngx_int_t ngx_mutt_add_deprecation(ngx_http_request_t *r,
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
+/* all below /api/v1 */
+static const ngx_mutt_life_t  ngx_mutt_first_version = {
+    "@1762732800", "Wed, 30 Jun 2027 00:00:00 GMT", "2027-06-30", NULL, NULL
+};
+
+
 static ngx_str_t  ngx_mutt_versions[] = {
     ngx_string("2.5"),
     ngx_string("2.0"),
@@ -227,6 +233,10 @@ ngx_mutt_header_filter(ngx_http_request_t *r)
         ctx->deprecated = 1;
     }
 
+    if (ctx->deprecated && ctx->life == NULL) {
+        ctx->life = &ngx_mutt_first_version;
+    }
+
     if (ngx_mutt_add_header(r, "X-API-Version", &ctx->version) != NGX_OK
         || ngx_mutt_add_header(r, "X-Correlation-ID", &ctx->correlation_id)
            != NGX_OK)
@@ -240,7 +250,7 @@ ngx_mutt_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    if (ctx->deprecated) {
+    if (ctx->life != NULL) {
         ngx_str_set(&value, "true");
 
     } else {
@@ -251,7 +261,7 @@ ngx_mutt_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    if (ctx->deprecated && ngx_mutt_add_deprecation(r, ctx) != NGX_OK) {
+    if (ctx->life != NULL && ngx_mutt_add_deprecation(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -295,29 +305,47 @@ ngx_mutt_add_successor(ngx_http_request_t *r)
 }
 
 
+static ngx_int_t
+ngx_mutt_add_text(ngx_http_request_t *r, const char *name, const char *text)
+{
+    ngx_str_t  value;
+
+    value.data = (u_char *) text;
+    value.len = ngx_strlen(text);
+
+    return ngx_mutt_add_header(r, name, &value);
+}
+
+
 /* RFC 9745, RFC 8594, RFC 8288. */
 static ngx_int_t
 ngx_mutt_add_deprecation(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
 {
-    ngx_str_t  value;
+    u_char     *p;
+    ngx_str_t   value;
 
-    ngx_str_set(&value, "@1762732800");
-
-    if (ngx_mutt_add_header(r, "Deprecation", &value) != NGX_OK) {
+    if (ngx_mutt_add_text(r, "Deprecation", ctx->life->deprecated) != NGX_OK
+        || ngx_mutt_add_text(r, "Sunset", ctx->life->sunset) != NGX_OK
+        || ngx_mutt_add_text(r, "X-API-Sunset", ctx->life->date) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    ngx_str_set(&value, "Wed, 30 Jun 2027 00:00:00 GMT");
+    if (ctx->life->successor == NULL) {
+        return ctx->route == NULL ? NGX_OK : ngx_mutt_add_successor(r);
+    }
 
-    if (ngx_mutt_add_header(r, "Sunset", &value) != NGX_OK) {
+    p = ngx_pnalloc(r->pool, ngx_strlen(ctx->life->successor)
+                             + sizeof("<>; rel=\"successor-version\""));
+
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_str_set(&value, "2027-06-30");
+    value.data = p;
+    value.len = ngx_sprintf(p, "<%s>; rel=\"successor-version\"",
+                            ctx->life->successor)
+                - p;
 
-    if (ngx_mutt_add_header(r, "X-API-Sunset", &value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ctx->route == NULL ? NGX_OK : ngx_mutt_add_successor(r);
+    return ngx_mutt_add_header(r, "Link", &value);
 }

@@ -43,6 +43,7 @@ sub routes {
 
     $table =~ s/.*?ngx_mutt_routes\[\] = \{//s;
     $table =~ s/\n\};.*//s;
+    $table =~ s/^#if \(MUTT_FAILPOINTS\)\n.*?^#endif\n//gms;
 
     while ($table =~ /(?:NGX_MUTT_RESOURCE\(|\{\s)NGX_(?:HTTP|MUTT)_(\w+),
         \s*"([^"]+)",(.*?)"([^"]+)",\s*(?:\w+\)|NGX_\w+(?:\(\w+\))?\s\}),/gsx)

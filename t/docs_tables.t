@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(7);
+my $t = Mutt::Test->new()->has('redis')->plan(8);
 my $root = "$FindBin::Bin/..";
 
 sub text {
@@ -38,6 +38,17 @@ is(scalar(() = $manual =~ /^    Syntax:/mg), scalar @directives,
     'with its syntax');
 is(scalar(() = $manual =~ /^    Context:/mg), scalar @directives,
     'and its context');
+
+# t/openapi.t calls them all; this is sooner.
+my $api = text("$root/docs/api.md");
+my $operations = text("$root/lib/conf/mutt_operations.def");
+my %row = map { $_ => 1 } map { s/", "/ /r }
+    $operations =~ /^OPERATION\("(\w+", "[^"]+)"/mg;
+
+is(join(', ', grep { !$row{$_} } map { "$_->[0] $_->[1]" }
+    grep { $_->[2] ne 'none' } map { [ /\| (\w+) `([^`]+)` \| (\w+)/ ] }
+    $api =~ /^(\| \w+ `[^`]+` \| \w+) \|/mg), '',
+    'every route has a row in lib/conf/mutt_operations.def');
 
 my $dir = $t->dir();
 my $conf = text("$root/nginx.conf.example");

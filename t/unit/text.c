@@ -8,9 +8,37 @@
 #include "core/mutt_buf.h"
 #include "core/mutt_utf8.h"
 #include "core/mutt_uuid.h"
+#include "core/mutt_version.h"
 #include "domain/mutt_fold.h"
 #include "domain/mutt_oid.h"
 #include "domain/mutt_severity.h"
+
+
+static void
+versions_are_compared_part_by_part(void **state)
+{
+    static const struct {
+        const char *a;
+        const char *b;
+        int order;
+    } rows[] = {
+        { "2.5", "2.5", 0 },    { "2.5", "2.0", 1 },  { "2", "2.0", 0 },
+        { "2.0.1", "2", 1 },    { "2.10", "2.9", 1 }, { "1.0", "2.0", -1 },
+        { "2.5", "2.5.1", -1 }, { "10", "9.9", 1 },   { "2.0.0", "2", 0 },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int order =
+            mutt_version_compare(mutt_str(rows[i].a), mutt_str(rows[i].b));
+        int back =
+            mutt_version_compare(mutt_str(rows[i].b), mutt_str(rows[i].a));
+
+        assert_int_equal(order, rows[i].order);
+        assert_int_equal(back, -rows[i].order);
+    }
+}
 
 
 static void
@@ -208,6 +236,7 @@ main(void)
         cmocka_unit_test(oids_are_dotted_numbers),
         cmocka_unit_test(severities_are_digits_or_words),
         cmocka_unit_test(uuids_tell_their_time),
+        cmocka_unit_test(versions_are_compared_part_by_part),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
