@@ -3,11 +3,17 @@
 #include <stdlib.h>
 
 #include "core/mutt_pool.h"
+#include "mutt_match_cost.h"
 #include "mutt_match_oid.h"
 #include "mutt_match_text.h"
 #include "mutt_regex.h"
 
 #define POOL_BLOCK 65536
+
+/* a pattern is tried on so many messages of so many bytes: what takes the
+ * square of their length passes, what takes the cube does not */
+#define TRIALS_MAX 24
+#define TRIAL_LEN 200
 
 struct mutt_matcher_s {
     mutt_pool_t *pool;  /* the rules' text */
@@ -254,6 +260,63 @@ mutt_matcher_match(mutt_matcher_t *matcher, const mutt_match_input_t *input,
 }
 
 
+/* Whether a pattern gives up on a message that repeats one character. */
+static bool
+backtracks(const mutt_regex_t *regex, mutt_regex_scratch_t *scratch, char c)
+{
+    char message[TRIAL_LEN];
+
+    memset(message, c, sizeof(message));
+    message[sizeof(message) - 1] = '\x01';
+
+    return mutt_regex_match(regex, scratch,
+                            (mutt_str_t) { message, sizeof(message) }) ==
+           MUTT_REGEX_LIMIT;
+}
+
+
+/*
+ * Tries a pattern on what makes backtracking ones run for ever: long runs of
+ * the characters that it is about, and an end that does not fit.
+ */
+static mutt_rc_t
+try_regex(const mutt_regex_t *regex, mutt_str_t pattern, mutt_err_t *err)
+{
+    static const mutt_str_t others = MUTT_STR("a0 x.");
+    mutt_regex_scratch_t *scratch = mutt_regex_scratch_create();
+    bool tried[128] = { false };
+    size_t left = TRIALS_MAX;
+    mutt_rc_t rc = MUTT_OK;
+
+    if (scratch == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for a pattern");
+    }
+
+    for (size_t i = 0; i < others.len + pattern.len && left > 0; i++) {
+        char c = i < others.len ? others.data[i] : pattern.data[i - others.len];
+
+        if (c < ' ' || c > '~' || tried[(size_t) c]) {
+            continue;
+        }
+
+        tried[(size_t) c] = true;
+        left--;
+
+        if (backtracks(regex, scratch, c)) {
+            rc = mutt_fail(err, MUTT_INVALID,
+                           "backtracks too much: it gives up on a message of "
+                           "%d times \"%c\"",
+                           TRIAL_LEN - 1, c);
+            break;
+        }
+    }
+
+    mutt_regex_scratch_destroy(scratch);
+
+    return rc;
+}
+
+
 mutt_rc_t
 mutt_match_check(mutt_match_type_t type, mutt_str_t pattern, mutt_err_t *err)
 {
@@ -265,9 +328,22 @@ mutt_match_check(mutt_match_type_t type, mutt_str_t pattern, mutt_err_t *err)
 
     mutt_rc_t rc = mutt_regex_create(pattern, &regex, err);
 
-    if (rc == MUTT_OK) {
-        mutt_regex_destroy(regex);
+    if (rc != MUTT_OK) {
+        return rc;
     }
+
+    uint64_t cost = mutt_match_cost(pattern);
+
+    if (cost > MUTT_MATCH_COST_MAX) {
+        rc = mutt_fail(err, MUTT_INVALID,
+                       "is too large: its repeats come to %llu places, at "
+                       "most %d",
+                       (unsigned long long) cost, MUTT_MATCH_COST_MAX);
+    } else {
+        rc = try_regex(regex, pattern, err);
+    }
+
+    mutt_regex_destroy(regex);
 
     return rc;
 }

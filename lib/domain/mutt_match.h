@@ -59,7 +59,11 @@ const mutt_rule_t *mutt_matcher_match(mutt_matcher_t *matcher,
                                       const mutt_match_input_t *input,
                                       mutt_match_report_t report, void *data);
 
-/* Whether a pattern would compile; MUTT_INVALID says why not, and where. */
+/*
+ * Whether a pattern may be used; MUTT_INVALID says why not: where it does not
+ * compile, that it is too large to compile, or that it backtracks too much.
+ * Takes milliseconds at worst.
+ */
 MUTT_CHECKED mutt_rc_t mutt_match_check(mutt_match_type_t type,
                                         mutt_str_t pattern, mutt_err_t *err);
 

@@ -20,6 +20,7 @@
 #include <hs.h>
 
 #include "core/mutt_buf.h"
+#include "mutt_match_cost.h"
 #include "mutt_match_literal.h"
 #include "mutt_regex.h"
 
@@ -66,6 +67,7 @@ struct mutt_text_matcher_s {
     uint32_t *slow; /* entries that Hyperscan does not see, by rank */
     size_t n_slow;
     candidate_t *candidates;
+    uint64_t cost; /* of the patterns that Hyperscan compiles */
 };
 
 /* A matcher on its way. */
@@ -129,6 +131,10 @@ is_plain(mutt_str_t text)
 static engine_t
 engine_of(const char *text)
 {
+    if (mutt_match_cost(mutt_str(text)) > MUTT_MATCH_COST_FAST) {
+        return ENGINE_SLOW;
+    }
+
     /* with its older Unicode it might not even find all candidates */
     if (mutt_case_has_newer(mutt_str(text)) || strstr(text, "\\p") != NULL ||
         strstr(text, "\\P") != NULL || strstr(text, "\\x{") != NULL ||
@@ -141,6 +147,23 @@ engine_of(const char *text)
     }
 
     return hyperscan_reads(text, ENGINE_CONFIRM) ? ENGINE_CONFIRM : ENGINE_SLOW;
+}
+
+
+/* The engine of one more pattern, since compiling all has to end some day. */
+static engine_t
+next_engine_of(mutt_text_matcher_t *m, const char *text)
+{
+    uint64_t cost = mutt_match_cost(mutt_str(text));
+    engine_t engine = engine_of(text);
+
+    if (engine == ENGINE_SLOW || cost <= MUTT_MATCH_COST_LITTLE) {
+        return engine;
+    }
+
+    m->cost += cost;
+
+    return m->cost > MUTT_MATCH_COST_ALL ? ENGINE_SLOW : engine;
 }
 
 
@@ -213,7 +236,7 @@ add_entry(build_t *b, mutt_text_pattern_t *patterns, size_t n)
         return true;
     }
 
-    entry->engine = patterns->regex ? engine_of(text)
+    entry->engine = patterns->regex ? next_engine_of(m, text)
                     : plain         ? ENGINE_PLAIN
                                     : ENGINE_FAST;
 
