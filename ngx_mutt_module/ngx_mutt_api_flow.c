@@ -178,6 +178,7 @@ ngx_mutt_flow_ask(ngx_mutt_flow_t *flow, ngx_uint_t n, ngx_mutt_told_pt told)
         return NGX_DECLINED;
     }
 
+    ngx_mutt_redis_is(MUTT_M_REDIS_LATENCY_API);
     flow->ask = ask;
     ngx_mutt_flow_watch(flow);
 
@@ -318,7 +319,9 @@ ngx_mutt_flow_parse(ngx_mutt_flow_t *flow)
     };
 
     if (flow->body.failed) {
-        return ngx_mutt_flow_too_large(flow);
+        return flow->body.error == MUTT_API_PAYLOAD_TOO_LARGE
+               ? ngx_mutt_flow_too_large(flow)
+               : ngx_mutt_flow_error(flow, flow->body.error);
     }
 
     if (ngx_mutt_api_reader == NULL) {
@@ -369,6 +372,8 @@ ngx_mutt_flow_query(ngx_mutt_flow_t *flow, mutt_sql_t statement, ngx_uint_t n)
 {
     flow->query.statement = statement;
     flow->query.n = n;
+    flow->query.operation = flow->unsure != NULL ? NGX_MUTT_PG_WRITE
+                                                 : NGX_MUTT_PG_READ;
 
     if (ngx_mutt_pg_query(&flow->query) != NGX_OK) {
         return ngx_mutt_flow_broken(flow);

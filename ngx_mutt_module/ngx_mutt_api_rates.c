@@ -82,6 +82,7 @@ ngx_mutt_rates_ask(ngx_mutt_rates_t *rates)
         return NGX_DECLINED;
     }
 
+    ngx_mutt_redis_is(MUTT_M_REDIS_LATENCY_API);
     ngx_mutt_redis_text("MGET");
 
     /* newest first, and complete minutes only */
@@ -285,6 +286,7 @@ ngx_mutt_slo_ask(ngx_mutt_rates_t *rates)
         return NGX_DECLINED;
     }
 
+    ngx_mutt_redis_is(MUTT_M_REDIS_LATENCY_API);
     ngx_mutt_redis_text("GET");
     ngx_mutt_redis_text(mutt_keys[MUTT_KEY_SLO]);
 

@@ -58,6 +58,7 @@ ngx_mutt_ask(ngx_http_request_t *r, ngx_uint_t n, ngx_mutt_ask_pt handler)
         return NGX_DECLINED;
     }
 
+    ngx_mutt_redis_is(MUTT_M_REDIS_LATENCY_SESSION);
     asked->request = r;
     asked->cleanup = cln;
     asked->handler = handler;

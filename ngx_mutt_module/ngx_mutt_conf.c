@@ -370,6 +370,7 @@ ngx_mutt_init_main_conf(ngx_conf_t *cf, void *conf)
 
     if (ngx_mutt_default_redis(cf, mcf) != NGX_CONF_OK
         || ngx_mutt_default_keys(cf, mcf) != NGX_CONF_OK
+        || ngx_mutt_pg_conf(cf, mcf) != NGX_CONF_OK
         || ngx_mutt_durability_check(cf, mcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;

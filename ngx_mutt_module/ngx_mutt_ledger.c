@@ -95,6 +95,10 @@ ngx_mutt_ledger_ask(ngx_http_request_t *r, ngx_mutt_question_t **asked)
         return NGX_DECLINED;
     }
 
+    if (r != NULL) {
+        ngx_mutt_redis_is(MUTT_M_REDIS_LATENCY_API);
+    }
+
     s = ngx_mutt_settings();
     script = &mutt_scripts[MUTT_SCRIPT_LEDGER];
 

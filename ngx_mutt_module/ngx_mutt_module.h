@@ -73,6 +73,10 @@ typedef struct {
     ngx_int_t          wait_timeout;     /* ms */
     ngx_flag_t         strict;
     ngx_str_t          postgres;
+    const char        *postgres_info[2];  /* conninfo; with the next role */
+    const char        *postgres_address;  /* of its host; NULL: as it is */
+    ngx_flag_t         postgres_tls;
+    const char        *postgres_ca;
     size_t             zone_size;
     ngx_shm_zone_t    *zone;
     ngx_shm_zone_t    *keyring;
@@ -325,6 +329,9 @@ ngx_int_t ngx_mutt_redis_follow(ngx_uint_t n, ngx_mutt_op_pt handler,
     void *data);
 ngx_int_t ngx_mutt_redis_word(const void *data, size_t len);
 void ngx_mutt_redis_text(const char *text);
+
+/* What the command queued last is for, as it is measured. */
+void ngx_mutt_redis_is(mutt_series_t series);
 ngx_int_t ngx_mutt_redis_int(ngx_int_t n);
 
 /* The SHA1 of a script that every connection loads first. */
@@ -581,6 +588,8 @@ const mutt_settings_t *ngx_mutt_settings(void);
 
 /* ngx_mutt_pg.c */
 
+/* Where PostgreSQL is. */
+char *ngx_mutt_pg_conf(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf);
 ngx_int_t ngx_mutt_pg_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf);
 void ngx_mutt_pg_exit(void);
 ngx_flag_t ngx_mutt_pg_connected(void);
@@ -596,6 +605,14 @@ typedef enum {
 } ngx_mutt_pg_outcome_t;
 
 
+/* what a statement is for, as it is measured */
+typedef enum {
+    NGX_MUTT_PG_BACKGROUND = 0,
+    NGX_MUTT_PG_READ,
+    NGX_MUTT_PG_WRITE
+} ngx_mutt_pg_operation_t;
+
+
 typedef struct ngx_mutt_query_s  ngx_mutt_query_t;
 
 /* a statement; zeroed, then the first group filled in by the caller */
@@ -604,9 +621,11 @@ struct ngx_mutt_query_s {
     ngx_uint_t               n;
     const char              *values[NGX_MUTT_PG_VALUES];  /* NULL is null */
     ngx_msec_t               timeout;    /* 0: as configured */
+    ngx_mutt_pg_operation_t  operation;
     void                   (*handler)(ngx_mutt_query_t *query);
     void                    *data;
 
+    ngx_msec_t               began;
     ngx_mutt_pg_outcome_t    outcome;
     void                    *result;
     struct ngx_mutt_pg_link_s  *link;

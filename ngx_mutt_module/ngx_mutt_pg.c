@@ -14,9 +14,12 @@
 
 #include <libpq-fe.h>
 
+#include "conf/mutt_conninfo.h"
+
 
 #define NGX_MUTT_PG_INTERVAL   2000
 #define NGX_MUTT_PG_LINKS      64
+#define NGX_MUTT_PG_INFO_MAX   8192
 #define NGX_MUTT_PG_WAITING    64
 #define NGX_MUTT_PG_WAIT       2000    /* in the queue, at most */
 #define NGX_MUTT_PG_GRACE      500     /* its own deadline comes first */
@@ -53,7 +56,8 @@ typedef struct {
     ngx_uint_t             n_links;
     ngx_queue_t            waiting;
     ngx_uint_t             n_waiting;
-    const char            *info;
+    ngx_mutt_main_conf_t  *mcf;
+    ngx_uint_t             role;       /* of the two, the one that is tried */
     ngx_msec_t             timeout;
     ngx_msec_t             retry_at;
     ngx_msec_t             delay;
@@ -75,6 +79,144 @@ static void ngx_mutt_pg_pinged(ngx_mutt_query_t *query);
 static ngx_mutt_pg_pool_t  ngx_mutt_pg;
 
 
+/*
+ * A name is looked up here and now: libpq would do so while everybody waits.
+ * What it is to be verified as stays the name.  One that can't be found is no
+ * reason to take no events.
+ */
+static char *
+ngx_mutt_pg_resolve(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf,
+    const char *host)
+{
+    u_char     *text;
+    ngx_url_t   u;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.host.data = (u_char *) host;
+    u.host.len = ngx_strlen(host);
+    u.default_port = 5432;
+
+    if (ngx_inet_resolve_host(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "the host of postgresql can't "
+                           "be found, it is not asked until a reload");
+        mcf->postgres_info[0] = NULL;
+        return NGX_CONF_OK;
+    }
+
+    text = ngx_pcalloc(cf->pool, NGX_SOCKADDR_STRLEN + 1);
+
+    if (text == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    (void) ngx_sock_ntop(u.addrs[0].sockaddr, u.addrs[0].socklen, text,
+                         NGX_SOCKADDR_STRLEN, 0);
+    mcf->postgres_address = (char *) text;
+
+    return NGX_CONF_OK;
+}
+
+
+/* Of one host that has a name and no address, the address. */
+static char *
+ngx_mutt_pg_find_host(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
+{
+    char              *rc;
+    const char        *host, *address;
+    PQconninfoOption  *options, *option;
+
+    options = PQconninfoParse(mcf->postgres_info[0], NULL);
+
+    /* its text may have a secret */
+    if (options == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "where postgresql is can't "
+                           "be read, see mutt_postgres and DATABASE_URL");
+        return NGX_CONF_ERROR;
+    }
+
+    host = NULL;
+    address = NULL;
+
+    for (option = options; option->keyword != NULL; option++) {
+        if (ngx_strcmp(option->keyword, "host") == 0) {
+            host = option->val;
+
+        } else if (ngx_strcmp(option->keyword, "hostaddr") == 0) {
+            address = option->val;
+        }
+    }
+
+    rc = NGX_CONF_OK;
+
+    if (host != NULL && host[0] != '\0' && address == NULL
+        && strpbrk(host, "/,@") == NULL)
+    {
+        rc = ngx_mutt_pg_resolve(cf, mcf, host);
+    }
+
+    PQconninfoFree(options);
+
+    return rc;
+}
+
+
+static const char *
+ngx_mutt_pg_address(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf, ngx_flag_t next)
+{
+    char        *text;
+    mutt_buf_t   b;
+
+    mutt_buf_init(&b, NGX_MUTT_PG_INFO_MAX);
+    mutt_conninfo_write(&b, mcf->settings, next);
+
+    text = mutt_buf_ok(&b) ? ngx_pcalloc(cf->pool, b.len + 1) : NULL;
+
+    if (text != NULL) {
+        ngx_memcpy(text, b.data, b.len);
+    }
+
+    if (b.data != NULL) {
+        ngx_explicit_memzero(b.data, b.len);
+    }
+
+    mutt_buf_done(&b);
+
+    return text;
+}
+
+
+char *
+ngx_mutt_pg_conf(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
+{
+    const char  *url, *ca;
+
+    url = mcf->postgres.len > 0
+          ? (const char *) mcf->postgres.data
+          : mutt_set_text(mcf->settings, MUTT_SET_DATABASE_URL);
+    ca = mutt_set_text(mcf->settings, MUTT_SET_DB_TLS_CA_CERT_PATH);
+
+    mcf->postgres_tls = mutt_set_bool(mcf->settings, MUTT_SET_DB_TLS_ENABLED);
+    mcf->postgres_ca = ca[0] == '\0' ? NULL : ca;
+    mcf->postgres_info[0] = url[0] != '\0' ? url
+                                           : ngx_mutt_pg_address(cf, mcf, 0);
+    mcf->postgres_info[1] = NULL;
+
+    if (mcf->postgres_info[0] == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (mutt_set_text(mcf->settings, MUTT_SET_DB_USER_NEXT)[0] != '\0') {
+        mcf->postgres_info[1] = ngx_mutt_pg_address(cf, mcf, 1);
+
+        if (mcf->postgres_info[1] == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_mutt_pg_find_host(cf, mcf);
+}
+
+
 ngx_int_t
 ngx_mutt_pg_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf)
 {
@@ -86,9 +228,7 @@ ngx_mutt_pg_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf)
     ngx_memzero(pool, sizeof(ngx_mutt_pg_pool_t));
     ngx_queue_init(&pool->waiting);
 
-    pool->info = mcf->postgres.len > 0
-                 ? (const char *) mcf->postgres.data
-                 : mutt_set_text(mcf->settings, MUTT_SET_DATABASE_URL);
+    pool->mcf = mcf;
     pool->timeout = mutt_set_int(mcf->settings, MUTT_SET_DB_TIMEOUT_MS);
     pool->n_links = ngx_min(mutt_set_int(mcf->settings,
                                          MUTT_SET_DB_POOL_MAX_CONN),
@@ -107,7 +247,7 @@ ngx_mutt_pg_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf)
     pool->timer.data = &pool->timer;
     pool->timer.cancelable = 1;
 
-    if (pool->info[0] != '\0') {
+    if (mcf->postgres_info[0] != NULL) {
         ngx_add_timer(&pool->timer, 1);
     }
 
@@ -284,6 +424,8 @@ ngx_mutt_pg_fail(ngx_mutt_pg_link_t *link)
     ngx_mutt_pg_close(link);
 
     if (greeting) {
+        ngx_mutt_pg.role = ngx_mutt_pg.mcf->postgres_info[1] == NULL
+                           ? 0 : !ngx_mutt_pg.role;
         ngx_mutt_pg.retry_at = ngx_current_msec + ngx_mutt_pg.delay / 2
                                + ngx_random() % ngx_mutt_pg.delay;
         ngx_mutt_pg.delay = ngx_min(ngx_mutt_pg.delay * 2,
@@ -356,11 +498,22 @@ ngx_mutt_pg_attach(ngx_mutt_pg_link_t *link, ngx_flag_t write)
 static void
 ngx_mutt_pg_connect(ngx_mutt_pg_link_t *link)
 {
-    char         options[256];
+    char                   options[256];
+    ngx_mutt_main_conf_t  *mcf = ngx_mutt_pg.mcf;
+
     const char  *keys[] = { "dbname", "application_name", "gssencmode",
-                            "client_encoding", "options", NULL };
-    const char  *values[] = { ngx_mutt_pg.info, "mutt-nginx", "disable",
-                              "UTF8", options, NULL };
+                            "client_encoding", "options", "tcp_user_timeout",
+                            mcf->postgres_tls ? "sslmode" : "keepalives",
+                            mcf->postgres_ca != NULL ? "sslrootcert"
+                                                     : "keepalives",
+                            mcf->postgres_address != NULL ? "hostaddr" : NULL,
+                            NULL };
+    const char  *values[] = { mcf->postgres_info[ngx_mutt_pg.role],
+                              "mutt-nginx", "disable", "UTF8", options, "5000",
+                              mcf->postgres_tls ? "verify-full" : "1",
+                              mcf->postgres_ca != NULL ? mcf->postgres_ca
+                                                       : "1",
+                              mcf->postgres_address, NULL };
 
     (void) snprintf(options, sizeof(options),
                     "-c statement_timeout=%lu -c lock_timeout=%lu"
@@ -419,6 +572,7 @@ ngx_mutt_pg_send(ngx_mutt_pg_link_t *link, ngx_mutt_query_t *query)
         return NGX_ERROR;
     }
 
+    query->began = ngx_current_msec;
     ngx_add_timer(&link->timer, query->timeout > 0
                                 ? query->timeout
                                 : ngx_mutt_pg.timeout + NGX_MUTT_PG_GRACE);
@@ -512,7 +666,7 @@ ngx_mutt_pg_query(ngx_mutt_query_t *query)
 
     link = ngx_mutt_pg_find(NGX_MUTT_PG_DOWN);
 
-    if (ngx_mutt_pg.info[0] == '\0'
+    if (ngx_mutt_pg.mcf->postgres_info[0] == NULL
         || (ngx_mutt_pg_alive() == 0
             && (ngx_msec_int_t) (ngx_current_msec - ngx_mutt_pg.retry_at) < 0))
     {
@@ -662,6 +816,9 @@ ngx_mutt_pg_complete(ngx_mutt_pg_link_t *link)
     ngx_del_timer(&link->timer);
 
     outcome = ngx_mutt_pg_judge(query);
+    mutt_metric_observe(ngx_mutt_slots(),
+                        MUTT_M_DB_QUERY_BACKGROUND + query->operation,
+                        (ngx_current_msec - query->began) / 1000.0);
 
     if (outcome != NGX_MUTT_PG_AWAY) {
         ngx_mutt_pg_tell(1);

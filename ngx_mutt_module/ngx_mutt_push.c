@@ -424,6 +424,7 @@ ngx_mutt_flush(void)
             continue;
         }
 
+        ngx_mutt_redis_is(MUTT_M_REDIS_LATENCY_INGEST);
         batch->seen = ngx_mutt_witnessed();
         ngx_mutt_write_command(batch);
         sent++;

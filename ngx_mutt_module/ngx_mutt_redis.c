@@ -64,6 +64,8 @@ struct ngx_mutt_op_s {
     ngx_mutt_op_pt          handler;
     void                   *data;
     ngx_msec_t              deadline;
+    ngx_msec_t              began;
+    mutt_series_t           series;
 };
 
 
@@ -544,6 +546,17 @@ ngx_mutt_redis_word(const void *data, size_t len)
 }
 
 
+void
+ngx_mutt_redis_is(mutt_series_t series)
+{
+    ngx_mutt_op_t  *op;
+
+    op = ngx_queue_data(ngx_queue_last(&ngx_mutt_link.ops), ngx_mutt_op_t,
+                        queue);
+    op->series = series;
+}
+
+
 ngx_int_t
 ngx_mutt_redis_int(ngx_int_t n)
 {
@@ -750,6 +763,8 @@ ngx_mutt_redis_follow(ngx_uint_t n, ngx_mutt_op_pt handler, void *data)
     op->handler = handler;
     op->data = data;
     op->deadline = ngx_current_msec + patience;
+    op->began = ngx_current_msec;
+    op->series = MUTT_M_REDIS_LATENCY_BACKGROUND;
 
     ngx_queue_insert_tail(&link->ops, &op->queue);
     link->n_ops++;
@@ -912,6 +927,9 @@ ngx_mutt_answer(ngx_mutt_link_t *link, redisReply *reply)
     op = ngx_queue_data(q, ngx_mutt_op_t, queue);
     handler = op->handler;
     ngx_queue_insert_head(&link->spare, q);
+
+    mutt_metric_observe(ngx_mutt_slots(), op->series,
+                        (ngx_current_msec - op->began) / 1000.0);
 
     link->answered = 1;
     handler(op->data, (struct redisReply *) reply);

@@ -8,6 +8,7 @@
 
 #include <libpq-fe.h>
 
+#include "conf/mutt_conninfo.h"
 #include "core/mutt_buf.h"
 #include "core/mutt_failpoint.h"
 #include "core/mutt_time.h"
@@ -129,46 +130,6 @@ pg_fail(const char *text, mutt_rc_t rc, mutt_err_t *err)
 }
 
 
-static void
-add_option(mutt_buf_t *b, const char *name, const char *value)
-{
-    if (value[0] == '\0') {
-        return;
-    }
-
-    mutt_buf_addf(b, "%s='", name);
-
-    for (; *value != '\0'; value++) {
-        if (*value == '\'' || *value == '\\') {
-            MUTT_BUF_LIT(b, "\\");
-        }
-        mutt_buf_add(b, value, 1);
-    }
-
-    MUTT_BUF_LIT(b, "' ");
-}
-
-
-static void
-add_address(const mutt_settings_t *s, mutt_buf_t *b, bool next)
-{
-    char port[16];
-
-    (void) snprintf(port, sizeof(port), "%d",
-                    (int) mutt_set_int(s, MUTT_SET_DB_PORT));
-
-    add_option(b, "host", mutt_set_text(s, MUTT_SET_DB_HOST));
-    add_option(b, "port", port);
-    add_option(b, "dbname", mutt_set_text(s, MUTT_SET_DB_NAME));
-    add_option(
-        b, "user",
-        mutt_set_text(s, next ? MUTT_SET_DB_USER_NEXT : MUTT_SET_DB_USER));
-    add_option(b, "password",
-               mutt_set_text(s, next ? MUTT_SET_DB_PASS_NEXT
-                                     : MUTT_SET_DB_PASS_CURRENT));
-}
-
-
 static mutt_rc_t
 wait_socket(PGconn *conn, bool write, mutt_usec_t deadline, mutt_err_t *err)
 {
@@ -252,7 +213,7 @@ log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
     if (url[0] != '\0' && !next) {
         mutt_buf_add_str(&base, mutt_str(url));
     } else {
-        add_address(s, &base, next);
+        mutt_conninfo_write(&base, s, next);
     }
 
     MUTT_BUF_LIT(&base, "\0");

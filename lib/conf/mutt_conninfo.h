@@ -1,0 +1,17 @@
+/* Where PostgreSQL is, as libpq reads it, of the settings db_*. */
+
+#ifndef MUTT_CONNINFO_H
+#define MUTT_CONNINFO_H
+
+#include <stdbool.h>
+
+#include "core/mutt_buf.h"
+#include "mutt_settings.h"
+
+/*
+ * Appends keywords and values of host, port, database, and the role with its
+ * password: db_user's, or with next db_user_next's.  Holds a secret.
+ */
+void mutt_conninfo_write(mutt_buf_t *b, const mutt_settings_t *s, bool next);
+
+#endif

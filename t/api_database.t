@@ -1,0 +1,94 @@
+# Where nginx finds PostgreSQL, how many connections it keeps, with which role,
+# and what it tells of how long it takes: CONTRACT 8 and 9.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use JSON::XS;
+use Mutt::Http;
+use Mutt::Test;
+use Test::More;
+
+my $t = Mutt::Test->new()->has(qw(redis postgres nginx))->proxy('postgres');
+
+$t->reserve('postgres-proxy');
+$t->env('nginx.DATABASE_URL' => '', 'nginx.DB_HOST' => 'localhost',
+    'nginx.DB_PORT' => $t->port('postgres-proxy'), 'nginx.DB_NAME' => 'mutt',
+    'nginx.DB_USER' => 'mutt_module_app', 'nginx.DB_POOL_MAX_CONN' => 2,
+    'nginx.DB_TIMEOUT_MS' => 1000)->run();
+
+sub api {
+    my ($method, $path, $body) = @_;
+
+    return $t->http($method, "/api/v2/$path", $body,
+        'X-API-KEY' => $t->key('admin'));
+}
+
+sub works { return $t->wait_for(sub { api('GET', 'rules')->{code} == 200 },
+    20, $_[0]) }
+
+sub connections {
+    return $t->sql('SELECT count(*) FROM pg_stat_activity'
+        . " WHERE application_name = 'mutt-nginx'");
+}
+
+works('DB_HOST and the others say where it is');
+is($t->sql('SELECT count(DISTINCT usename) FROM pg_stat_activity'
+    . " WHERE application_name = 'mutt-nginx'"
+    . " AND usename = 'mutt_module_app'"), 1, 'and as whom');
+
+my @sockets = map { Mutt::Http::open_raw($t->port('nginx'),
+    "GET /api/v2/rules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-API-KEY: "
+    . $t->key('admin') . "\r\n\r\n") } 1 .. 60;
+
+Mutt::Http::read_response($_, 20) for @sockets;
+cmp_ok(connections(), '<=', 4, 'DB_POOL_MAX_CONN is a worker\'s bound');
+
+$t->sql('BEGIN');
+$t->sql('LOCK TABLE alert_rules');
+is(api('GET', 'rules')->{code}, 504, 'DB_TIMEOUT_MS ends a statement');
+$t->sql('COMMIT');
+
+###############################################################################
+# measured
+
+is(api('POST', 'dev-hosts', '{"hostname":"h"}')->{code}, 201, 'a change');
+is(api('GET', 'ledger')->{code}, 200, 'a question to Redis');
+is($t->ingest('x')->{code}, 200, 'an event');
+is($t->http('POST', '/api/v2/session',
+    encode_json({ api_key => $t->key('admin') }))->{code}, 200, 'a session');
+
+my $m = $t->metrics('nginx');
+
+for my $row ([ 'db_query', 'read', 1 ], [ 'db_query', 'write', 1 ],
+    [ 'db_query', 'background', 1 ], [ 'redis', 'background', 1 ],
+    [ 'redis', 'ingest', 1 ], [ 'redis', 'api', 1 ], [ 'redis', 'session', 1 ])
+{
+    my ($what, $operation, $least) = @$row;
+
+    cmp_ok($m->{"mutt_webui_${what}_latency_seconds_count"
+        . "{operation=\"$operation\"}"}, '>=', $least,
+        "$what $operation is measured");
+}
+
+cmp_ok($m->{'mutt_webui_db_query_latency_seconds_sum{operation="read"}'}, '>=',
+    0.5, 'with what it took');
+
+###############################################################################
+# another role, and a host that is none
+
+$t->env('nginx.DB_USER' => 'nobody_of_that_name',
+    'nginx.DB_USER_NEXT' => 'mutt_module_app')->restart('nginx');
+works('DB_USER_NEXT is tried when DB_USER is refused');
+
+$t->env('nginx.DB_HOST' => 'none.invalid', 'nginx.DB_USER_NEXT' => '')
+    ->restart('nginx');
+$t->linked('nginx starts when its database has no address');
+is($t->ingest('x')->{code}, 200, 'and takes events');
+is(api('GET', 'rules')->{json}{code}, 'database_unavailable',
+    'and says what is not there');
+
+$t->done();
