@@ -285,6 +285,17 @@ ngx_mutt_dispatch(ngx_http_request_t *r)
         return ngx_mutt_send_allow(r, methods);
     }
 
+    /* nothing here is a socket; other upgrades may be passed over */
+    if (r->headers_in.upgrade != NULL
+        && ngx_strcasecmp(r->headers_in.upgrade->value.data,
+                          (u_char *) "websocket")
+           == 0)
+    {
+        return ngx_mutt_send_error_text(r, MUTT_API_INVALID_PARAMETER,
+                                        "There are no WebSockets here",
+                                        mutt_str(NULL));
+    }
+
     if (route->life != NULL) {
         ctx->life = route->life;
 
