@@ -14,7 +14,8 @@ use Mutt::Test;
 use Test::More;
 
 my $t = Mutt::Test->new()
-    ->has(qw(redis postgres nginx sink alerter forwarder remediation));
+    ->has(qw(redis postgres nginx sink alerter forwarder remediation
+        retention));
 my $root = "$FindBin::Bin/..";
 my $rules = "$root/docs/prometheus";
 my $dir = $t->dir();
@@ -154,6 +155,22 @@ my %alerts = (
             'mutt_moog_requests_total{status="fail"}' => '0+1x30' } ],
     MUTTMoogCircuitOpen => [ 10, { mutt_moog_circuit_open => '1x20' },
         { mutt_moog_circuit_open => '1x3 0x20' } ],
+    RetentionCleanupStale => [ 1560,
+        { 'up{job="mutt-retention"}' => '1x1600',
+            mutt_retention_cleanup_last_run_timestamp_seconds => '0x1600' },
+        { 'up{job="mutt-retention"}' => '1x1600',
+            mutt_retention_cleanup_last_run_timestamp_seconds => '0+60x1600' }
+    ],
+    RetentionCleanupFailing => [ 30,
+        { 'mutt_retention_errors_total{task="archive"}' => '0x5 1x40' },
+        { 'mutt_retention_errors_total{task="archive"}' => '1x40' } ],
+    RetentionConfigurationInvalid => [ 10,
+        { 'mutt_retention_policy_days{type="event_archive"}' => '365x20',
+            'mutt_retention_policy_days{type="event_audit"}' => '365x20' },
+        { 'mutt_retention_policy_days{type="event_archive"}' => '730x20',
+            'mutt_retention_policy_days{type="event_audit"}' => '365x20' } ],
+    MUTTDefaultPartition => [ 15, { mutt_default_partition_rows => '1x20' },
+        { mutt_default_partition_rows => '0x20' } ],
     MUTTCircuitBreakerOpen => [ 10,
         { 'mutt_circuit_breaker_state{name="redis"}' => '2x20' },
         { 'mutt_circuit_breaker_state{name="redis"}' => '1x20',
@@ -164,7 +181,7 @@ my @named = sort(text("$rules/alerts-v25.yml") =~ /- alert: (\w+)/g);
 my $runbook = text("$root/docs/ONCALL_RUNBOOK.md");
 
 is_deeply([ sort keys %alerts ], \@named, 'every alert has its tests');
-is_deeply([ sort($runbook =~ /^### (MUTT\w+)$/mg) ], \@named,
+is_deeply([ sort($runbook =~ /^### ((?:MUTT|Retention)\w+)$/mg) ], \@named,
     'and its entry in the runbook');
 
 sub rule_test {
@@ -202,13 +219,14 @@ $t->run();
 
 my (%type, %exported);
 
-for my $part (qw(nginx alerter forwarder remediation)) {
+for my $part (qw(nginx alerter forwarder remediation retention)) {
     my $exposition = Mutt::Http::request($t->port($part), 'GET', '/metrics')
         ->{body};
     my $path = write_file("$dir/$part.prom", $exposition);
 
     # the linter dislikes names that are older than its rules
-    is(join("\n", grep { !/^mutt_(?:alerter_cache_\w+_count|db_write_latency_ms)
+    is(join("\n", grep { !/^mutt_(?:alerter_cache_\w+_count|db_write_latency_ms
+        |retention_policy_days)
         [ ]/x } split /\n/, qx(promtool check metrics < $path 2>&1)), '',
         "promtool takes what $part exports");
     $type{$1} = $2 while $exposition =~ /^# TYPE (\w+) (\w+)$/mg;
@@ -244,10 +262,10 @@ is(unknown(join("\n", map { "$_ " } @expressions), $expressions), '',
     'all of it exported or recorded');
 is($dashboard->{uid}, 'mutt-v25', 'and its name is the known one');
 
-for my $page (qw(SLOs observability ONCALL_RUNBOOK metrics)) {
+for my $page (qw(SLOs observability ONCALL_RUNBOOK RETENTION metrics)) {
     is(unknown(text("$root/docs/$page.md"),
         qr/`(mutt_(?:ingest|alerter|moog|remediation|queue|ledger|durability
-            |circuit|db|build|config|webui|retention|slo)_\w+|mutt:slo:\w+:\w+)
+            |circuit|db|build|config|webui|retention|slo|table|default|trace)_\w+|mutt:slo:\w+:\w+)
             [`{]/x), '', "docs/$page.md names only what is exported");
 }
 

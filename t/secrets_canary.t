@@ -13,9 +13,10 @@ use Mutt::Test;
 use Test::More;
 
 my $t = Mutt::Test->new()
-    ->has(qw(redis postgres sink nginx alerter forwarder remediation));
+    ->has(qw(redis postgres sink nginx alerter forwarder remediation
+        retention));
 my $root = "$FindBin::Bin/..";
-my @workers = qw(alerter forwarder remediation);
+my @workers = qw(alerter forwarder remediation retention);
 my %canary;
 
 sub text {
@@ -102,7 +103,8 @@ $t->start($_) for qw(redis postgres sink);
 $t->redis(qw(config set requirepass), canary('REDIS_PASS_CURRENT'));
 
 my %with_password = map { my $part = $_; ($part => $t->database_url(
-    $part eq 'nginx' ? 'mutt_module_app' : 'mutt_alerter_app')
+    $part eq 'nginx' ? 'mutt_module_app' : $part eq 'retention'
+        ? 'mutt_retention_app' : 'mutt_alerter_app')
     . '&password=' . canary('DATABASE_URL')) } 'nginx', @workers;
 
 $t->start($_, DATABASE_URL => $with_password{$_}) for 'nginx', @workers;

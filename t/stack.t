@@ -150,7 +150,7 @@ ok(wait_until(5, sub { delivered($env2) == 4 }), 'and delivers its own alone');
 my ($prometheus) = $said =~ m{^  Prometheus +(http://\S+)/$}m;
 
 ok(wait_until(60, sub { get("$prometheus/api/v1/query?query=sum(up)")
-    =~ /"4"\]/ }), 'Prometheus, which was asked for, scrapes its processes');
+    =~ /"5"\]/ }), 'Prometheus, which was asked for, scrapes its processes');
 like(get("$prometheus/api/v1/rules"), qr/"name":"MUTTLedgerDifference"/,
     'with the rules loaded');
 
