@@ -48,7 +48,7 @@ SHIMS := $(patsubst t/fault/shims/%.c,$(BUILD)/t/fault/%.so, \
 	$(wildcard t/fault/shims/*.c))
 
 .PHONY: all module workers web units benches up down status clean-data test \
-	faults lint format docs bench bench-full clean help
+	faults lint format docs screenshots bench bench-full clean help
 
 all: $(BUILD)/libmutt.a workers module web
 
@@ -73,6 +73,7 @@ help:
 	@echo 'make bench       measure against the parts it stands on'
 	@echo 'make bench-full  the same and what takes longer'
 	@echo 'make docs        write the reference pages from the tables'
+	@echo 'make screenshots pictures of every screen, in build/screenshots'
 	@echo 'make             build into build/; BUILD=dir SAN=1 for sanitizers'
 	@echo 'make clean       delete what was built'
 
@@ -106,6 +107,11 @@ docs: $(BUILD)/mutt-tables
 	for page in settings metrics errors; do \
 		$(BUILD)/mutt-tables $$page > docs/$$page.md; \
 	done
+
+screenshots:
+	@tools/packages test
+	@$(SUBMAKE) BUILD=build all
+	tools/screenshots build/screenshots
 
 bench:
 	@tools/packages bench

@@ -308,4 +308,10 @@ extern const ngx_mutt_step_t  ngx_mutt_rules_update[];
 extern const ngx_mutt_step_t  ngx_mutt_rules_delete[];
 
 
+/* ngx_mutt_api_status.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_status_show[];
+extern const ngx_mutt_step_t  ngx_mutt_rules_hits[];
+
+
 #endif /* _NGX_MUTT_API_H_INCLUDED_ */

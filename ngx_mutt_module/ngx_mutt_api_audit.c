@@ -58,6 +58,23 @@ ngx_mutt_read_list(ngx_mutt_flow_t *flow)
 }
 
 
+static const char *
+ngx_mutt_read_event_id(ngx_mutt_flow_t *flow)
+{
+    mutt_str_t   text;
+    mutt_uuid_t  id;
+
+    text = ngx_mutt_parameter(flow, "event_id");
+
+    if (text.data != NULL && !mutt_uuid_parse(text, &id)) {
+        ngx_mutt_fault(flow, MUTT_STR("event_id"), "must be a UUID");
+        return NULL;
+    }
+
+    return text.data;
+}
+
+
 static ngx_int_t
 ngx_mutt_events_select(ngx_mutt_flow_t *flow)
 {
@@ -69,12 +86,15 @@ ngx_mutt_events_select(ngx_mutt_flow_t *flow)
     values[6] = ngx_mutt_parameter_int(flow, "rule_id");
     values[7] = ngx_mutt_parameter_time(flow, "start_date");
     values[8] = ngx_mutt_parameter_time(flow, "end_date");
+    values[9] = ngx_mutt_parameter_text(flow, "handling_decision");
+    values[10] = ngx_mutt_parameter_text(flow, "text");
+    values[11] = ngx_mutt_read_event_id(flow);
 
     if (ngx_mutt_judge_parameters(flow) != NGX_OK) {
         return NGX_DONE;
     }
 
-    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_EVENTS, 9);
+    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_EVENTS, 12);
 }
 
 

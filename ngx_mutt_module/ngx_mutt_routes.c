@@ -85,10 +85,18 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
       NGX_MUTT_SCOPE_READ, ngx_mutt_ledger, NULL,
       "Show what came in, ended and is in flight", NGX_MUTT_COUNTED(LEDGER) },
 
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/status", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_status_show, "Show how the pipeline stands",
+                      STATUS),
+
     NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/rules", NGX_MUTT_SCOPE_READ,
                       ngx_mutt_rules_list, "List rules", RULES),
     NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/rules", NGX_MUTT_SCOPE_WRITE,
                       ngx_mutt_rules_create, "Create a rule", RULES),
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/rules/hits", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_rules_hits, "Show how often rules match",
+                      RULE_HITS),
 
     NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/rules/{id}", NGX_MUTT_SCOPE_READ,
                       ngx_mutt_rules_show, "Show a rule", RULE),

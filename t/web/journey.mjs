@@ -96,6 +96,16 @@ await seen(notice('1 letter sent back.'), 'it is replayed');
 await seen(page.getByText('Nothing lies here'), 'and lies there no more');
 await have('see it delivered');
 
+// how it stands
+await page.getByRole('link', { name: /^Overview/ }).click();
+await seen(page.locator('.tile').filter({ hasText: 'Ledger' })
+    .getByText('balanced'), 'the ledger is balanced');
+await seen(page.getByRole('row').filter({ hasText: 'forwarder' })
+    .getByText('alive'), 'the forwarder is alive');
+await goTo(page, '#/rules');
+await seen(page.locator('table.rules tbody tr').filter({ hasText: 'flux' })
+    .getByRole('cell', { name: '3', exact: true }), 'the rule has its hits');
+
 // a setting, there and back
 await goTo(page, '#/config?key=moog_rate_limit');
 await dialog.getByLabel('Value').fill('0');
@@ -143,10 +153,23 @@ ok(secret.length > 20, 'a key is shown when it is made');
 await dialog.getByRole('button', { name: 'I have it' }).click();
 await seen(page.getByRole('row').filter({ hasText: 'shipper-9' }), 'it is listed');
 ok(!(await page.content()).includes(secret), 'and never shown again');
-await page.getByRole('row').filter({ hasText: 'shipper-9' })
-    .getByRole('button', { name: 'Revoke' }).click();
-await dialog.getByRole('button', { name: 'Revoke 1 key' }).click();
-await seen(page.getByText('No key to show'), 'a revoked key is none');
+await page.getByRole('button', { name: 'Rotate' }).click();
+await dialog.getByRole('button', { name: 'Make its second key' }).click();
+await dialog.getByText('shown now and never again').waitFor();
+ok(await dialog.locator('.secret code').innerText() !== secret,
+    'a second one is another');
+await dialog.getByRole('button', { name: 'I have it' }).click();
+
+const revoke = page.getByRole('button', { name: 'Revoke', exact: true });
+
+for (const left of [1, 0]) {
+    await revoke.nth(left).waitFor();
+    await revoke.first().click();
+    await dialog.getByRole('button', { name: 'Revoke 1 key' }).click();
+    await gone(dialog, `one is revoked, ${left} left`);
+    await revoke.nth(left).waitFor({ state: 'detached' });
+}
+await seen(page.getByText('No key to show'), 'revoked keys are none');
 
 // all of it in the audit
 await goTo(page, '#/audit');

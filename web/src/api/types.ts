@@ -200,3 +200,12 @@ export interface LetterQueues {
     queues: { queue: string; key: string; depth: number;
         goes_back_to: string | null; oldest: Letter | null }[];
 }
+
+export interface Status {
+    queues: { name: 'ingest' | 'alert' | 'alerter' | 'moog' | 'dead';
+        depth: number; oldest: string | null }[];
+    retry: { depth: number; next_at: number | null };
+    breaker: { state: 'CLOSED' | 'HALF_OPEN' | 'OPEN'; failures: number;
+        opened_at: number | null };
+    workers: { kind: string; pod: string; held: number; alive: boolean }[];
+}

@@ -8,13 +8,14 @@ import type { Event, Events as EventList } from '../api/types';
 import { useShortcuts, type Shortcut } from '../lib/keys';
 import { count, handlings, line, severity, visible, words } from '../lib/format';
 import { usePages } from '../lib/pages';
+import { usePoll } from '../lib/poll';
 import { href, setParams, usePlace } from '../lib/router';
 import { local, parse } from '../lib/time';
 import { useDebounced } from '../lib/debounce';
 import { Badge, Button, Copy, Empty, Moment, Page, Trouble, type Tone }
     from '../ui/basics';
 import { Dialog } from '../ui/dialog';
-import { Text } from '../ui/form';
+import { Choice, Text } from '../ui/form';
 import { Raw } from '../ui/raw';
 import { Virtual } from '../ui/virtual';
 import { Explanation } from './explain';
@@ -60,8 +61,7 @@ function Row({ event, index, chosen }: { event: Event | null; index: number;
                     {words(line(event.handling_decision, 40))}</Badge></span>
             <span role="cell" class="message">
                 <button type="button" class="link" onClick={() =>
-                    setParams({ event: event.event_id, at: event.received_at },
-                        true)}>
+                    setParams({ event: event.event_id }, true)}>
                     <bdi>{line(message, 300)}</bdi></button></span>
         </div>
     );
@@ -102,14 +102,10 @@ export function EventDetail({ event, onClose }: { event: Event;
     );
 }
 
-interface Filters {
-    readonly hostname: string;
-    readonly rule_id: string;
-    readonly start_date: string;
-    readonly end_date: string;
-}
+const names = ['hostname', 'rule_id', 'handling_decision', 'text', 'start_date',
+    'end_date'] as const;
 
-const names = ['hostname', 'rule_id', 'start_date', 'end_date'] as const;
+type Filters = Readonly<Record<typeof names[number], string>>;
 
 /* What is typed is local time; what is asked is UTC. */
 function instant(text: string): string {
@@ -120,12 +116,12 @@ function instant(text: string): string {
 
 function FilterBar({ filters }: { filters: Filters }): JSX.Element {
     const set = (name: string) => (value: string): void =>
-        setParams({ [name]: value, event: null, at: null });
+        setParams({ [name]: value, event: null });
     const quick = (hours: number): void => {
         const from = new Date(Date.now() - hours * 3_600_000);
 
         setParams({ start_date: local(from).replace(' ', 'T'), end_date: null,
-            event: null, at: null }, true);
+            event: null }, true);
     };
 
     return (
@@ -135,6 +131,11 @@ function FilterBar({ filters }: { filters: Filters }): JSX.Element {
             <Text label="Rule" value={filters.rule_id} onInput={set('rule_id')}
                 placeholder="id" error={/^\d*$/.test(filters.rule_id)
                     ? undefined : 'a number'} />
+            <Choice label="Decision" value={filters.handling_decision}
+                onInput={set('handling_decision')} options={[['', 'any'],
+                    ...decisions.map(d => [d, words(d)] as const)]} />
+            <Text label="Text" type="search" value={filters.text}
+                onInput={set('text')} placeholder="anywhere in it" />
             <Text label="From (local)" type="datetime-local"
                 value={filters.start_date} onInput={set('start_date')} />
             <Text label="To (local)" type="datetime-local"
@@ -145,7 +146,7 @@ function FilterBar({ filters }: { filters: Filters }): JSX.Element {
                         {t}</Button>)}
                 <Button kind="quiet" onClick={() => setParams({
                     ...Object.fromEntries(names.map(n => [n, null])),
-                    event: null, at: null }, true)}>Clear</Button>
+                    event: null }, true)}>Clear</Button>
             </div>
         </form>
     );
@@ -154,14 +155,15 @@ function FilterBar({ filters }: { filters: Filters }): JSX.Element {
 export function Events(): JSX.Element {
     const { params } = usePlace();
     const filters = Object.fromEntries(names.map(name =>
-        [name, params.get(name) ?? ''])) as unknown as Filters;
+        [name, params.get(name) ?? ''])) as Filters;
     const settled = useDebounced(filters, 300);
     const chosen = params.get('event');
     const valid = /^\d*$/.test(settled.rule_id);
     const pages = usePages<Event>(async (cursor, signal) => {
         const list = await get<EventList>('audit-logs', {
             limit: 200, cursor, hostname: settled.hostname.trim(),
-            rule_id: valid ? settled.rule_id : '',
+            rule_id: valid ? settled.rule_id : '', text: settled.text,
+            handling_decision: settled.handling_decision,
             start_date: instant(settled.start_date),
             end_date: instant(settled.end_date),
         }, signal);
@@ -175,7 +177,11 @@ export function Events(): JSX.Element {
     const indices = Array.from({ length: pages.count }, (_, i) => i);
     const index = chosen === null ? -1
         : indices.find(i => pages.at(i)?.event_id === chosen) ?? -1;
-    const open = index >= 0 ? pages.at(index) : null;
+    const shared = usePoll(async s => chosen === null ? null
+        : (await get<EventList>('audit-logs', { event_id: chosen, limit: 1 }, s))
+            .logs[0] ?? null, 0, `event ${chosen ?? ''}`);
+    const open = chosen === null ? null
+        : index >= 0 ? pages.at(index) : shared.data;
 
     const shortcuts = useMemo((): Shortcut[] => [
         { keys: 'r', what: 'Ask again', run: pages.refresh },
@@ -215,7 +221,7 @@ export function Events(): JSX.Element {
                     row={i => <Row key={i} index={i} event={pages.at(i)}
                         chosen={i === index} />} />}
             {open !== null && <EventDetail event={open}
-                onClose={() => setParams({ event: null, at: null })} />}
+                onClose={() => setParams({ event: null })} />}
         </Page>
     );
 }

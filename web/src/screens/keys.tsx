@@ -6,7 +6,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { get, part, send } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { Key, Pagination } from '../api/types';
-import { count, line, plural } from '../lib/format';
+import { line, plural } from '../lib/format';
 import { useShortcuts, type Shortcut } from '../lib/keys';
 import { usePoll } from '../lib/poll';
 import { setParams, usePlace } from '../lib/router';
@@ -47,7 +47,6 @@ function Make({ onClose, onMade }: { onClose: () => void;
     const [name, setName] = useState('');
     const [chosen, setChosen] = useState<readonly string[]>(['ingest']);
     const [expires, setExpires] = useState('');
-    const [limit, setLimit] = useState('');
     const [reason, setReason] = useState('');
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState<unknown>(null);
@@ -61,7 +60,6 @@ function Make({ onClose, onMade }: { onClose: () => void;
                 'keys', { body: { name: name.trim(), scopes: chosen,
                     ...(expires !== '' && {
                         expires_at: parse(expires)?.toISOString() }),
-                    ...(limit !== '' && { rate_limit: Number(limit) }),
                     ...(reason.trim() !== '' && { reason: reason.trim() }) } });
 
             onMade({ name: name.trim(), key: data.key });
@@ -86,18 +84,31 @@ function Make({ onClose, onMade }: { onClose: () => void;
                             : chosen.filter(s => s !== scope))} />))}
                 {wrong.scopes !== undefined
                     && <p class="wrong">{wrong.scopes}</p>}</fieldset>
-            <div class="fields">
-                <Text label="Valid until (local)" type="datetime-local"
-                    value={expires} onInput={setExpires} error={wrong.expires_at}
-                    hint="for ever if empty" />
-                <Text label="Events a minute" type="number" value={limit}
-                    onInput={setLimit} error={wrong.rate_limit}
-                    hint="no limit of its own if empty" />
-            </div>
+            <Text label="Valid until (local)" type="datetime-local"
+                value={expires} onInput={setExpires} error={wrong.expires_at}
+                hint="for ever if empty" />
             <Text label="Reason (optional)" value={reason} onInput={setReason}
                 maxLength={500} />
             {Object.keys(wrong).length === 0 && <Trouble error={error} />}
         </Dialog>
+    );
+}
+
+/* A second key of the name; the first goes once it is no longer used. */
+function Rotate({ of, onClose, onMade }: { of: Key; onClose: () => void;
+    onMade: (made: { name: string; key: string }) => void }): JSX.Element {
+    return (
+        <Confirm title={`Rotate ${line(of.name, 60)}`} act="Make its second key"
+            reason="optional" onClose={onClose} run={async reason => {
+                const { data } = await send<{ key: string }>('POST',
+                    `keys/${part(of.name)}/rotate`,
+                    { body: reason === '' ? {} : { reason } });
+
+                onMade({ name: of.name, key: data.key });
+            }}>
+            <p>Both are good then. Give the second to its user, see that the
+                first is no longer used, and revoke the first.</p>
+        </Confirm>
     );
 }
 
@@ -109,6 +120,7 @@ export function Keys(): JSX.Element {
     const show = params.get('show') ?? '';
     const [making, setMaking] = useState(false);
     const [made, setMade] = useState<{ name: string; key: string } | null>(null);
+    const [rotating, setRotating] = useState<Key | null>(null);
     const [revoking, setRevoking] = useState<Key | null>(null);
     const keys = list.data?.keys ?? [];
     const shown = keys.filter(k => k.name.toLowerCase()
@@ -142,13 +154,13 @@ export function Keys(): JSX.Element {
                 ? <Empty title={keys.length === 0 ? 'No key was made yet'
                     : 'No key to show'}>
                     {keys.length === 0 && <p>Give each sender one of its own: it
-                        can be limited and revoked without the others.</p>}
+                        can be revoked without the others.</p>}
                     <Button kind="main" icon="plus" onClick={() => setMaking(true)}>
                         New key</Button></Empty>
                 : <div class="scroll" tabIndex={0} role="region"
                     aria-label="Keys, scrollable"><table>
                     <thead><tr><th>Name</th><th>State</th><th>May</th>
-                        <th class="n">Events/min</th><th>Made</th><th>Last used</th>
+                        <th>Made</th><th>Last used</th>
                         <th>Ends</th><th><span class="unseen">Actions</span></th>
                     </tr></thead>
                     <tbody>{shown.map(k => {
@@ -156,11 +168,10 @@ export function Keys(): JSX.Element {
 
                         return (
                             <tr key={k.id}>
-                                <td><b>{line(k.name)}</b></td>
+                                <td><b>{line(k.name)}</b> <span class="sub">
+                                    id {k.id}</span></td>
                                 <td><Badge tone={tone}>{word}</Badge></td>
                                 <td>{k.scopes.join(', ')}</td>
-                                <td class="n">{k.rate_limit === null ? '-'
-                                    : count(k.rate_limit)}</td>
                                 <td><When at={k.created_at} /></td>
                                 <td>{k.last_used_at === undefined
                                     ? <span class="dim">-</span>
@@ -170,9 +181,14 @@ export function Keys(): JSX.Element {
                                     : k.expires_at === null
                                     ? <span class="dim">never</span>
                                     : <When at={k.expires_at} />}</td>
-                                <td class="n">{word === 'valid' && <Button
-                                    kind="danger" onClick={() => setRevoking(k)}>
-                                    Revoke</Button>}</td>
+                                <td class="acts">{word === 'valid' && <>
+                                    <Button disabled={keys.filter(o => o.name
+                                        === k.name && stateOf(o)[1] === 'valid')
+                                        .length > 1}
+                                        onClick={() => setRotating(k)}>Rotate
+                                    </Button>
+                                    <Button kind="danger" onClick={() =>
+                                        setRevoking(k)}>Revoke</Button></>}</td>
                             </tr>
                         );
                     })}</tbody></table></div>}
@@ -182,11 +198,17 @@ export function Keys(): JSX.Element {
                 list.refresh();
             }} />}
             {made !== null && <Once made={made} onClose={() => setMade(null)} />}
+            {rotating !== null && <Rotate of={rotating}
+                onClose={() => setRotating(null)} onMade={m => {
+                    setMade(m);
+                    list.refresh();
+                }} />}
             {revoking !== null && <Confirm danger reason="optional"
                 title={`Revoke ${line(revoking.name, 60)}`} act="Revoke 1 key"
                 onClose={() => setRevoking(null)} run={async reason => {
                     await send('DELETE', `keys/${part(revoking.name)}`,
-                        { body: reason === '' ? {} : { reason } });
+                        { body: { id: revoking.id,
+                            ...(reason !== '' && { reason }) } });
                     tell(`${revoking.name} was revoked.`);
                     list.refresh();
                 }}>

@@ -4,11 +4,11 @@ import type { JSX } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
 
 import { get } from '../api/client';
-import type { Changes, Ledger, Rates, Slo, SloState } from '../api/types';
-import { brief, count, percent, plural, ratio, words } from '../lib/format';
+import type { Changes, Ledger, Rates, Slo, SloState, Status } from '../api/types';
+import { brief, count, line, percent, plural, ratio, words } from '../lib/format';
 import { usePoll, type Polled } from '../lib/poll';
 import { href } from '../lib/router';
-import { span } from '../lib/time';
+import { ago, parse, span, useNow } from '../lib/time';
 import { Badge, Empty, Loading, Page, Panel, Stale, Trouble, When, type Tone }
     from '../ui/basics';
 import { Chart } from '../ui/chart';
@@ -78,33 +78,92 @@ function Rate({ rates }: { rates: Polled<Rates> }): JSX.Element {
     );
 }
 
-function Queues({ ledger }: { ledger: Polled<Ledger> }): JSX.Element {
-    const flight = ledger.data?.in_flight;
+const queueNames: readonly (readonly [Status['queues'][number]['name'],
+    string, string | null])[] = [
+    ['ingest', 'Ingest queue', null], ['alert', 'Alert queue', null],
+    ['alerter', 'Dead events', 'alerter'], ['moog', 'Dead alerts', 'moog'],
+    ['dead', 'Dead for good', 'dead'],
+];
 
-    if (flight === undefined) {
-        return <Panel title="Queues">{ledger.error === null
+/* How long the oldest of a queue has waited, by the clock of who looks. */
+function Age({ since }: { since: string | null }): JSX.Element {
+    const now = useNow(1000);
+    const at = parse(since);
+
+    return <span class="dim">{at === null ? ''
+        : `oldest ${span(Math.max(0, now - at.getTime()) / 1000)}`}</span>;
+}
+
+function Queues({ status }: { status: Polled<Status> }): JSX.Element {
+    const data = status.data;
+
+    if (data === null) {
+        return <Panel title="Queues">{status.error === null
             ? <Loading what="queues" />
-            : <Trouble error={ledger.error} retry={ledger.refresh} />}</Panel>;
+            : <Trouble error={status.error} retry={status.refresh} />}</Panel>;
     }
-    const held = Object.values(flight.processing).reduce((a, b) => a + b, 0);
-    const rows: readonly (readonly [string, number])[] = [
-        ['Ingest queue', flight.ingest_queue],
-        ['In workers\u2019 hands', held],
-        ['Alert queue', flight.alert_queue],
-        ['Waiting to be retried', flight.retry],
-    ];
-    const most = Math.max(1, ...rows.map(([, n]) => n));
+    const most = Math.max(1, ...data.queues.map(q => q.depth), data.retry.depth);
+    const bar = (name: string, depth: number, more: JSX.Element,
+        link: string | null): JSX.Element => (
+        <li key={name}>
+            <span>{link === null ? name
+                : <a href={href('dead-letters', { queue: link })}>{name}</a>}
+                {' '}{more}</span><b>{count(depth)}</b>
+            <meter min={0} max={most} value={depth} aria-label={name}>{depth}</meter>
+        </li>
+    );
 
     return (
         <Panel title="Queues"
-            aside={<Stale at={ledger.at} error={ledger.error} />}>
-            <ul class="bars">{rows.map(([name, n]) => (
-                <li key={name}>
-                    <span>{name}</span><b>{count(n)}</b>
-                    <meter min={0} max={most} value={n}
-                        aria-label={name}>{n}</meter>
-                </li>
-            ))}</ul>
+            aside={<Stale at={status.at} error={status.error} />}>
+            <ul class="bars">
+                {queueNames.map(([id, name, link]) => {
+                    const queue = data.queues.find(q => q.name === id);
+
+                    return bar(name, queue?.depth ?? 0,
+                        <Age since={queue?.oldest ?? null} />, link);
+                })}
+                {bar('Waiting to be retried', data.retry.depth,
+                    <span class="dim">{data.retry.next_at === null ? ''
+                        : `next ${ago(new Date(data.retry.next_at))}`}</span>, null)}
+            </ul>
+        </Panel>
+    );
+}
+
+const breakerTone = { CLOSED: 'good', HALF_OPEN: 'warn', OPEN: 'bad' } as const;
+
+function Workers({ status }: { status: Polled<Status> }): JSX.Element {
+    const data = status.data;
+
+    return (
+        <Panel title="Forwarder and workers"
+            aside={<Stale at={status.at} error={status.error} />}>
+            {data === null ? status.error === null ? <Loading what="workers" />
+                : <Trouble error={status.error} retry={status.refresh} /> : <>
+                <p class="breaker">Webhook breaker{' '}
+                    <Badge tone={breakerTone[data.breaker.state]}>
+                        {words(data.breaker.state.toLowerCase())}</Badge>{' '}
+                    <span class="dim">{data.breaker.failures > 0
+                        && plural(data.breaker.failures, 'failure') + ' in a row'}
+                    {data.breaker.opened_at !== null
+                        && `, opened ${ago(new Date(data.breaker.opened_at))}`}
+                    </span></p>
+                {data.workers.length === 0
+                    ? <Empty title="No worker takes events">
+                        Start mutt-alerter and mutt-forwarder; what is accepted
+                        waits until then.</Empty>
+                    : <table class="small"><thead><tr><th>Worker</th><th>State</th>
+                        <th class="n">In hand</th></tr></thead>
+                    <tbody>{data.workers.map(w => (
+                        <tr key={`${w.kind}:${w.pod}`}>
+                            <td>{w.kind === 'moog' ? 'forwarder' : line(w.kind, 30)}
+                                {' '}<span class="dim">{line(w.pod, 60)}</span></td>
+                            <td><Badge tone={w.alive ? 'good' : 'bad'}>
+                                {w.alive ? 'alive' : 'silent'}</Badge></td>
+                            <td class="n">{count(w.held)}</td>
+                        </tr>))}</tbody></table>}
+            </>}
         </Panel>
     );
 }
@@ -164,6 +223,7 @@ function Recent({ changes }: { changes: Polled<Changes> }): JSX.Element {
 export function Overview(): JSX.Element {
     const rates = usePoll(s => get<Rates>('metrics', {}, s), 15_000, 'rates');
     const ledger = usePoll(s => get<Ledger>('ledger', {}, s), 2000, 'ledger');
+    const status = usePoll(s => get<Status>('status', {}, s), 2000, 'status');
     const slo = usePoll(s => get<Slo>('slo', {}, s), 15_000, 'slo');
     const changes = usePoll(s => get<Changes>('audit', { limit: 6 }, s), 15_000,
         'changes');
@@ -171,8 +231,9 @@ export function Overview(): JSX.Element {
     const books = ledger.data;
     const dead = books === null ? null : books.in_flight.dlq_alerter
         + books.in_flight.dlq_moog + (books.terminal.dead ?? 0);
-    const workers = books === null ? [] : Object.keys(books.in_flight.processing)
-        .filter(name => !name.endsWith(':'));
+    const workers = status.data?.workers ?? null;
+    const alive = workers?.filter(w => w.alive).length ?? 0;
+    const breaker = status.data?.breaker.state ?? null;
     const age = books?.oldest_in_flight_age_s ?? null;
     const worst = slo.data?.slos.reduce<SloState>((state, s) => {
         const order: SloState[] = ['ok', 'unknown', 'warn', 'critical'];
@@ -208,12 +269,19 @@ export function Overview(): JSX.Element {
                     note={slo.data === null ? null
                         : plural(slo.data.slos.filter(s => s.state === 'ok').length,
                             'objective') + ' met'} />
-                <Tile title="Workers" value={books === null ? '-'
-                    : count(workers.length)}
-                    tone={books !== null && workers.length === 0 ? 'bad' : 'dim'}
-                    note={workers.length === 0 && books !== null
-                        ? 'none takes events' : workers.map(w =>
-                            w.split(':')[0]).join(', ')} />
+                <Tile title="Webhook" value={breaker === null ? '-'
+                    : breaker === 'CLOSED' ? 'ready'
+                    : words(breaker.toLowerCase())}
+                    tone={breaker === null ? 'dim' : breakerTone[breaker]}
+                    note={breaker === 'CLOSED' ? 'the breaker is closed'
+                        : breaker === null ? null : 'alerts wait'} />
+                <Tile title="Workers" value={workers === null ? '-'
+                    : alive === workers.length ? count(alive)
+                    : `${alive} of ${workers.length}`}
+                    tone={workers === null ? 'dim' : alive === 0 ? 'bad'
+                        : alive < workers.length ? 'warn' : 'good'}
+                    note={workers === null ? null : alive === 0
+                        ? 'none takes events' : 'alive'} />
             </div>
             {books !== null && books.regression.events > 0
                 && <div class="banner bad" role="alert"><p>Redis has lost{' '}
@@ -221,7 +289,8 @@ export function Overview(): JSX.Element {
                     <When at={books.regression.at} />.</p></div>}
             <div class="panels">
                 <Rate rates={rates} />
-                <Queues ledger={ledger} />
+                <Queues status={status} />
+                <Workers status={status} />
                 <Objectives slo={slo} />
                 <Recent changes={changes} />
             </div>

@@ -1,0 +1,57 @@
+// Pictures of every screen in both themes at three widths, from a stack that
+// runs, for somebody to look at.  Usage: screenshots.mjs DIRECTORY
+//
+// MUTT_URL and MUTT_API_KEY name the stack; tools/screenshots fills it first.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { goTo, key, launch, open, signIn, url } from './browser.mjs';
+
+const directory = process.argv[2];
+const widths = { 1440: 900, 768: 1024, 360: 780 };
+
+const newest = await (await fetch(`${url}/api/v2/audit-logs?limit=1`,
+    { headers: { 'X-API-KEY': key } })).json();
+const first = newest.logs[0]?.event_id ?? '';
+
+const screens = {
+    overview: '', live: 'live', events: 'events',
+    event: `events?event=${first}`, objectives: 'slo', rules: 'rules',
+    rule: 'rules?id=1', hosts: 'hosts', teams: 'hosts?list=teams',
+    'dead-letters': 'dead-letters?queue=moog', configuration: 'config',
+    setting: 'config?key=moog_rate_limit', audit: 'audit', keys: 'keys',
+};
+
+mkdirSync(directory, { recursive: true });
+
+const browser = await launch();
+
+for (const theme of ['dark', 'light']) {
+    const page = await open(browser, { colorScheme: theme });
+    const shoot = async name => {
+        for (const [width, height] of Object.entries(widths)) {
+            await page.setViewportSize({ width: Number(width), height });
+            await page.evaluate(() => new Promise(resolve =>
+                requestAnimationFrame(() => requestAnimationFrame(resolve))));
+            await page.screenshot({
+                path: join(directory, `${name}-${theme}-${width}.png`) });
+        }
+    };
+
+    await page.goto(url);
+    await page.getByLabel('API key').waitFor();
+    await shoot('sign-in');
+    await signIn(page);
+    for (const [name, hash] of Object.entries(screens)) {
+        await page.setViewportSize({ width: 1440, height: 900 });
+        await goTo(page, `#/${hash}`);
+        await page.locator('main h1').waitFor();
+        await page.waitForLoadState('networkidle', { timeout: 2500 })
+            .catch(() => undefined);
+        await shoot(name);
+        console.log(`${name} in ${theme}`);
+    }
+    await page.context().close();
+}
+await browser.close();
