@@ -68,6 +68,8 @@ await page.getByRole('table', { name: 'Events' }).getByRole('button')
 await seen(dialog.getByText('"hostname": "edge-r7"'), 'it is found by its host');
 await seen(dialog.getByRole('link', { name: /^rule \d+/ }),
     'with the rule that decided');
+await seen(dialog.getByRole('region', { name: 'What became of it' })
+    .getByText('was the first to match'), 'it is explained step by step');
 await dialog.getByRole('link', { name: /^rule \d+/ }).click();
 await seen(dialog.getByText('Only of severity'), 'which is a click away');
 await dialog.getByRole('tab', { name: 'History' }).click();

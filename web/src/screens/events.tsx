@@ -95,7 +95,7 @@ export function EventDetail({ event, onClose }: { event: Event;
                 <div><dt>Id</dt><dd><code>{event.event_id}</code>{' '}
                     <Copy text={event.event_id} what="id" /></dd></div>
             </dl>
-            <Explanation id={event.event_id} />
+            <Explanation event={event} />
             <h3>As received</h3>
             <Raw text={event.raw_message} />
         </Dialog>

@@ -1,7 +1,129 @@
-// What became of an event, step by step.
+// What became of an event, step by step, from what the server knows of it.
 
 import type { JSX } from 'preact';
 
-export function Explanation(_: { id: string }): JSX.Element | null {
-    return null;
+import { get, part } from '../api/client';
+import { ApiError } from '../api/errors';
+import type { Event, Letter, Letters, Pagination, Rule } from '../api/types';
+import { line, severity, words } from '../lib/format';
+import { usePoll } from '../lib/poll';
+import { href } from '../lib/router';
+import { Loading, Trouble, When } from '../ui/basics';
+
+interface Found {
+    readonly rule: Rule | null;
+    readonly development: boolean;
+    readonly letters: readonly (readonly [string, Letter])[];
+}
+
+async function rule(id: number | null, signal: AbortSignal):
+    Promise<Rule | null> {
+    try {
+        return id === null ? null
+            : await get<Rule>(`rules/${part(id)}`, {}, signal);
+    } catch (error) {
+        if (error instanceof ApiError && error.status === 404) {
+            return null;
+        }
+        throw error;
+    }
+}
+
+async function development(hostname: string, signal: AbortSignal):
+    Promise<boolean> {
+    for (let page = 1; ; page++) {
+        const list = await get<{ hosts: { hostname: string }[];
+            pagination: Pagination }>('dev-hosts', { page, limit: 1000 }, signal);
+
+        if (list.hosts.some(h =>
+            h.hostname.toLowerCase() === hostname.toLowerCase())) {
+            return true;
+        }
+        if (page >= list.pagination.pages) {
+            return false;
+        }
+    }
+}
+
+async function find(event: Event, signal: AbortSignal): Promise<Found> {
+    const queues = ['alerter', 'moog', 'dead'] as const;
+    const [of, dev, ...lists] = await Promise.all([
+        rule(event.matched_rule_id, signal), development(event.hostname, signal),
+        ...queues.map(queue => get<Letters>(`dead-letters/${queue}`,
+            { text: event.event_id, limit: 5 }, signal)),
+    ]);
+
+    return { rule: of, development: dev, letters: lists.flatMap((list, i) =>
+        list.letters.map(letter => [queues[i] ?? 'dead', letter] as const)) };
+}
+
+function Why({ event, found }: { event: Event; found: Found }): JSX.Element {
+    const { rule: of } = found;
+
+    if (event.matched_rule_id === null) {
+        return <li>No rule matched: it was counted as unhandled.</li>;
+    }
+    if (of === null) {
+        return <li>Rule {event.matched_rule_id} matched, which is deleted since;
+            the <a href={href('audit', { table_name: 'alert_rules',
+                record_key: event.matched_rule_id })}>audit</a> has what it was.
+        </li>;
+    }
+
+    const changed = of.updated_at !== undefined
+        && of.updated_at > event.received_at;
+
+    return (
+        <li><a href={href('rules', { id: of.id })}>Rule {of.id}</a> was the first
+            to match: {of.match_type === 'oid_prefix' ? 'a trap below'
+                : of.match_type === 'regex' ? 'the pattern' : 'a message with'}
+            {' '}<code><bdi>{line((of.match_type === 'oid_prefix' ? of.trap_oid
+                : of.match_string) ?? '', 200)}</bdi></code>
+            {of.syslog_severity !== null
+                && `, of severity ${severity(of.syslog_severity)} alone`}, at
+            priority {of.priority}.
+            {changed && <> <b>The rule was changed since</b>,{' '}
+                <When at={of.updated_at} />; its history has what it was.</>}
+        </li>
+    );
+}
+
+export function Explanation({ event }: { event: Event }): JSX.Element {
+    const asked = usePoll(s => find(event, s), 0, event.event_id);
+    const found = asked.data;
+
+    if (found === null) {
+        return asked.error === null ? <Loading what="what became of it" />
+            : <Trouble error={asked.error} retry={asked.refresh} />;
+    }
+    return (
+        <section aria-label="What became of it">
+            <h3>What became of it</h3>
+            <ol class="steps">
+                <li>Accepted <When at={event.received_at} />, and queued in the same
+                    step.</li>
+                <Why event={event} found={found} />
+                <li>{line(event.hostname, 80)} is {found.development
+                    ? 'a development host' : 'of production'} now, and what was
+                    decided is <b>{words(line(event.handling_decision, 40))}</b>
+                    {found.rule !== null && <>; the rule says{' '}
+                        {words(found.rule.prod_handling)} for production and{' '}
+                        {words(found.rule.dev_handling)} for development</>}.</li>
+                <li>{event.forwarded_to_moog
+                    ? 'An alert was handed to the forwarder.'
+                    : 'No alert was made: that decision is for the audit alone.'}
+                </li>
+                {found.letters.map(([queue, letter]) => (
+                    <li key={letter.id} class="died">It lies among the{' '}
+                        <a href={href('dead-letters', { queue,
+                            text: event.event_id })}>dead letters</a>, after{' '}
+                        {letter.attempts} attempts and {letter.replays} replays:
+                        {' '}<b>{words(line(letter.failed_reason ?? '?'))}</b>.
+                    </li>))}
+                {event.forwarded_to_moog && found.letters.length === 0
+                    && <li>It is not among the dead letters: it is delivered, or
+                        waits for its turn or its next attempt.</li>}
+            </ol>
+        </section>
+    );
 }

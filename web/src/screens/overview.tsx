@@ -234,7 +234,11 @@ export function Overview(): JSX.Element {
     const workers = status.data?.workers ?? null;
     const alive = workers?.filter(w => w.alive).length ?? 0;
     const breaker = status.data?.breaker.state ?? null;
-    const age = books?.oldest_in_flight_age_s ?? null;
+    const waiting = (status.data?.queues ?? []).filter(q =>
+        q.name === 'ingest' || q.name === 'alert');
+    const oldest = waiting.map(q => parse(q.oldest)?.getTime() ?? Infinity)
+        .reduce((a, b) => Math.min(a, b), Infinity);
+    const age = oldest === Infinity ? null : (Date.now() - oldest) / 1000;
     const worst = slo.data?.slos.reduce<SloState>((state, s) => {
         const order: SloState[] = ['ok', 'unknown', 'warn', 'critical'];
 
@@ -252,7 +256,7 @@ export function Overview(): JSX.Element {
                     : brief(books.in_flight.ingest_queue
                         + books.in_flight.alert_queue + books.in_flight.retry)}
                     unit="events" tone={age !== null && age > 60 ? 'warn' : 'dim'}
-                    note={age === null ? 'nothing waits'
+                    note={age === null ? books === null ? null : 'nothing waits'
                         : `the oldest for ${span(age)}`} />
                 <Tile title="Dead letters" value={dead === null ? '-' : brief(dead)}
                     tone={dead !== null && dead > 0 ? 'warn' : 'dim'}
