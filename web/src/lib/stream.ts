@@ -1,11 +1,11 @@
-// Events as they arrive: from the server's stream, or, where it has none, by
-// asking for the newest ones.  No faster than people see, and it says so.
+// Events as they arrive, by asking for the newest again and again.  No faster
+// than people see: what is left out is counted.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { get } from '../api/client';
 import { ApiError } from '../api/errors';
-import type { Event, Events } from '../api/types';
+import type { Event, Events, Pagination } from '../api/types';
 
 export type Live = Omit<Event, 'id'>;
 
@@ -45,10 +45,10 @@ export function useStream(paused: boolean, wanted: (event: Live) => boolean):
 
     useEffect(() => {
         const controller = new AbortController();
-        const take = (event: Live): void => {
+        const take = (event: Live, fresh: boolean): void => {
             const b = box.current;
 
-            b.seen++;
+            b.seen += fresh ? 1 : 0;
             if (!now.current.wanted(event)) {
                 return;
             }
@@ -98,11 +98,19 @@ export function useStream(paused: boolean, wanted: (event: Live) => boolean):
         held: b.waiting.length, rate: b.rate, clear: () => setShown([]) };
 }
 
+/* How many came between two answers, as far as the server counts. */
+function between(before: Pagination | null, list: Events): number {
+    return before === null || list.pagination.total_capped === true
+        ? list.logs.length + 1
+        : Math.max(list.logs.length, list.pagination.total - before.total);
+}
+
 /* Asks for what is newer than what was seen, page by page to a bound. */
-async function poll(take: (event: Live) => void, missed: (n: number) => void,
+async function poll(take: (event: Live, fresh: boolean) => void, missed: (n: number) => void,
     setState: (state: Stream['state']) => void, signal: AbortSignal):
     Promise<void> {
     let known = new Set<string>();
+    let total: Pagination | null = null;
     let first = true;
     let wait = 1500;
 
@@ -114,11 +122,12 @@ async function poll(take: (event: Live) => void, missed: (n: number) => void,
                 const fresh = list.logs.filter(e => !known.has(e.event_id));
 
                 for (const event of fresh.reverse()) {
-                    take(event);
+                    take(event, !first);
                 }
-                if (!first && fresh.length === 200) {
-                    missed(1);
+                if (!first && fresh.length === list.logs.length) {
+                    missed(between(total, list) - fresh.length);
                 }
+                total = list.pagination;
                 known = new Set(list.logs.map(e => e.event_id));
                 first = false;
                 setState('live');
@@ -135,7 +144,7 @@ async function poll(take: (event: Live) => void, missed: (n: number) => void,
     }
 }
 
-function follow(take: (event: Live) => void, missed: (n: number) => void,
+function follow(take: (event: Live, fresh: boolean) => void, missed: (n: number) => void,
     setState: (state: Stream['state']) => void, signal: AbortSignal): void {
     void poll(take, missed, setState, signal).catch((error: unknown) => {
         if (!(error instanceof ApiError)) {

@@ -14,6 +14,26 @@ interface Found {
     readonly rule: Rule | null;
     readonly development: boolean;
     readonly letters: readonly (readonly [string, Letter])[];
+    readonly told: Told | null;
+}
+
+/* What the server itself tells of it. */
+interface Told {
+    readonly state: string;
+    readonly steps: readonly { readonly step: string; readonly at: string | null;
+        readonly changed_by?: string; readonly reason?: string | null }[];
+    readonly rules_now: { readonly winner: { readonly id: number } | null } | null;
+}
+
+async function told(id: string, signal: AbortSignal): Promise<Told | null> {
+    try {
+        return await get<Told>(`events/${part(id)}/explain`, {}, signal);
+    } catch (error) {
+        if (error instanceof ApiError && error.status === 404) {
+            return null;
+        }
+        throw error;
+    }
 }
 
 async function rule(id: number | null, signal: AbortSignal):
@@ -47,13 +67,14 @@ async function development(hostname: string, signal: AbortSignal):
 
 async function find(event: Event, signal: AbortSignal): Promise<Found> {
     const queues = ['alerter', 'moog', 'dead'] as const;
-    const [of, dev, ...lists] = await Promise.all([
+    const [of, dev, server, ...lists] = await Promise.all([
         rule(event.matched_rule_id, signal), development(event.hostname, signal),
+        told(event.event_id, signal),
         ...queues.map(queue => get<Letters>(`dead-letters/${queue}`,
             { text: event.event_id, limit: 5 }, signal)),
     ]);
 
-    return { rule: of, development: dev, letters: lists.flatMap((list, i) =>
+    return { rule: of, development: dev, told: server, letters: lists.flatMap((list, i) =>
         list.letters.map(letter => [queues[i] ?? 'dead', letter] as const)) };
 }
 
@@ -88,6 +109,13 @@ function Why({ event, found }: { event: Event; found: Found }): JSX.Element {
     );
 }
 
+const places: Readonly<Record<string, string>> = {
+    alert_queued: 'Its alert waits in the alert queue.',
+    retrying: 'Its alert waits for its next attempt.',
+    sending: 'A forwarder has its alert in hand.',
+    forwarded: 'Its alert is neither queued nor dead: it was delivered.',
+};
+
 export function Explanation({ event }: { event: Event }): JSX.Element {
     const asked = usePoll(s => find(event, s), 0, event.event_id);
     const found = asked.data;
@@ -120,10 +148,22 @@ export function Explanation({ event }: { event: Event }): JSX.Element {
                         {letter.attempts} attempts and {letter.replays} replays:
                         {' '}<b>{words(line(letter.failed_reason ?? '?'))}</b>.
                     </li>))}
+                {found.told?.steps.filter(s => s.changed_by !== undefined)
+                    .map(s => <li key={`${s.step} ${s.at ?? ''}`}>
+                        {line(s.step)} by <b>{line(s.changed_by ?? '', 60)}</b>{' '}
+                        <When at={s.at} />{s.reason != null
+                            && <>: <bdi>{line(s.reason, 200)}</bdi></>}.</li>)}
                 {event.forwarded_to_moog && found.letters.length === 0
-                    && <li>It is not among the dead letters: it is delivered, or
-                        waits for its turn or its next attempt.</li>}
+                    && <li>{places[found.told?.state ?? ''] ?? 'It is not among '
+                        + 'the dead letters: it is delivered, or waits for its '
+                        + 'turn or its next attempt.'}</li>}
             </ol>
+            {found.told?.rules_now != null && (found.told.rules_now.winner === null
+                ? <p>By the rules of now, none would match it.</p>
+                : found.told.rules_now.winner.id !== event.matched_rule_id
+                && <p>By the rules of now, <a href={href('rules',
+                    { id: found.told.rules_now.winner.id })}>rule{' '}
+                    {found.told.rules_now.winner.id}</a> would decide.</p>)}
         </section>
     );
 }

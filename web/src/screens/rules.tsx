@@ -6,6 +6,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { get, part, send } from '../api/client';
 import { explain } from '../api/errors';
 import type { Rule, Rules as RuleList } from '../api/types';
+import { save, stamp } from '../lib/file';
 import { line, plural, severity, visible, words } from '../lib/format';
 import { useShortcuts, type Shortcut } from '../lib/keys';
 import { usePoll } from '../lib/poll';
@@ -16,7 +17,6 @@ import { Badge, Button, Empty, Loading, Page, Stale, Trouble, When }
 import { Confirm, tell } from '../ui/dialog';
 import { Choice, Switch, Text } from '../ui/form';
 import { Editor } from './rule';
-import { Exchange } from './rules-exchange';
 import { useHits, type Hits } from './rule-hits';
 
 const shownAtOnce = 250;
@@ -119,7 +119,6 @@ export function Rules(): JSX.Element {
     const id = params.get('id');
     const [most, setMost] = useState(shownAtOnce);
     const [switching, setSwitching] = useState<Rule | null>(null);
-    const [exchanging, setExchanging] = useState(false);
     const rules = list.data ?? [];
     const teams = [...new Set(rules.map(r => r.team_assignment))].sort();
     const needle = text.toLowerCase();
@@ -154,7 +153,9 @@ export function Rules(): JSX.Element {
     return (
         <Page title="Rules" lead="Tried from the lowest priority; the first that
             matches decides." actions={<>
-            <Button onClick={() => setExchanging(true)}>Import and export</Button>
+            <Button icon="save" disabled={rules.length === 0} onClick={() =>
+                save(`mutt-rules-${stamp()}.json`, 'application/json',
+                    JSON.stringify({ rules }, null, 2))}>Export</Button>
             {may('write') && <Button kind="main" icon="plus" keys="n"
                 onClick={() => setParams({ id: 'new' }, true)}>New rule</Button>}
         </>}>
@@ -222,8 +223,6 @@ export function Rules(): JSX.Element {
             {id !== null && <Editor key={id} id={id === 'new' ? null : Number(id)}
                 rules={rules} onClose={() => setParams({ id: null })}
                 onSaved={list.refresh} />}
-            {exchanging && <Exchange rules={rules} onDone={list.refresh}
-                onClose={() => setExchanging(false)} />}
         </Page>
     );
 }

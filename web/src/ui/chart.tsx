@@ -50,7 +50,7 @@ export function Chart(props: ChartProps): JSX.Element {
             width: Math.max(box.clientWidth, 100), height,
             legend: { show: false },
             cursor: { y: false, drag: { x: false, y: false } },
-            padding: [8, 4, 0, 0],
+            padding: [8, 18, 0, 0],
             scales: { y: { range: (_, low, high) =>
                 [Math.min(0, low ?? 0), (high ?? 0) > 0 ? (high ?? 0) * 1.1 : 1] } },
             series: [{}, { label: props.label, stroke: line, width: 1.75,
