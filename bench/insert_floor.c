@@ -19,7 +19,7 @@
 #include "core/mutt_uuid.h"
 #include "domain/mutt_sql.h"
 
-#define COLUMNS 8
+#define COLUMNS 9
 #define EVENTS 4096
 #define TEXT_MAX (1u << 30)
 
@@ -114,6 +114,7 @@ fill(mutt_buf_t columns[COLUMNS], size_t batch)
         add(&columns[5], i, "Log_only");
         add(&columns[6], i, "f");
         add(&columns[7], i, events[i % n_events]);
+        add(&columns[8], i, id);
     }
 
     for (int c = 0; c < COLUMNS; c++) {

@@ -334,7 +334,7 @@ ngx_mutt_flow_parse(ngx_mutt_flow_t *flow)
 
     offset = 0;
     status = mutt_json_read_object(ngx_mutt_api_reader,
-                                   mutt_buf_str(&flow->body.raw),
+                                   ngx_mutt_body_text(&flow->body),
                                    &flow->members, &flow->n_members, &offset);
 
     if (status == MUTT_JSON_OK) {

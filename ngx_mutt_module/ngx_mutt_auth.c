@@ -77,6 +77,10 @@ ngx_mutt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has an unknown scope: ingest, read, write or admin";
     }
 
+    if (value[1].len > NGX_MUTT_KEY_ID_MAX) {
+        return "has too long a name";
+    }
+
     if (ngx_strncmp(value[3].data, "env:", 4) == 0) {
         found = getenv((char *) value[3].data + 4);
 

@@ -1,8 +1,8 @@
 
 /*
- * Request bodies: read unbuffered into one growing block of memory with an
- * exact limit, so that nothing goes to a temporary file, and inflated under
- * a limit of its own.
+ * Request bodies: read unbuffered, so that nothing goes to a temporary file,
+ * with an exact limit, and inflated under a limit of its own.  A body that is
+ * there in one piece stays where it is; others grow in one block of memory.
  */
 
 
@@ -40,9 +40,11 @@ ngx_mutt_read_body(ngx_http_request_t *r, ngx_mutt_body_t *body, size_t limit,
 
     mutt_buf_init(&body->raw, limit + NGX_MUTT_INFLATE_STEP);
     mutt_buf_init(&body->inflated, NGX_MUTT_INFLATE_STEP);
+    body->whole = mutt_str(NULL);
     body->limit = limit;
     body->done = done;
     body->failed = 0;
+    body->compressed = 0;
 
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
@@ -114,6 +116,17 @@ ngx_mutt_take_body(ngx_http_request_t *r, ngx_mutt_body_t *body)
     ngx_chain_t  *cl;
 
     wanted = body->raw.len;
+    cl = r->request_body->bufs;
+
+    if (wanted == 0 && !r->reading_body && cl != NULL && cl->next == NULL
+        && ngx_buf_in_memory(cl->buf)
+        && (size_t) (cl->buf->last - cl->buf->pos) <= body->limit)
+    {
+        body->whole = (mutt_str_t) { (char *) cl->buf->pos,
+                                     cl->buf->last - cl->buf->pos };
+        r->request_body->bufs = NULL;
+        return 1;
+    }
 
     for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
         b = cl->buf;
@@ -138,9 +151,25 @@ ngx_mutt_take_body(ngx_http_request_t *r, ngx_mutt_body_t *body)
 }
 
 
+static mutt_str_t
+ngx_mutt_body_sent(ngx_mutt_body_t *body)
+{
+    return body->whole.len > 0 ? body->whole : mutt_buf_str(&body->raw);
+}
+
+
+mutt_str_t
+ngx_mutt_body_text(ngx_mutt_body_t *body)
+{
+    return body->compressed ? mutt_buf_str(&body->inflated)
+                            : ngx_mutt_body_sent(body);
+}
+
+
 void
 ngx_mutt_free_body(ngx_mutt_body_t *body)
 {
+    body->whole = mutt_str(NULL);
     mutt_buf_done(&body->raw);
     mutt_buf_done(&body->inflated);
 }
@@ -210,8 +239,12 @@ ngx_mutt_inflate_members(z_stream *z, ngx_mutt_body_t *body, size_t limit)
 ngx_int_t
 ngx_mutt_inflate(ngx_mutt_body_t *body, size_t limit)
 {
-    z_stream   z;
-    ngx_int_t  rc;
+    z_stream    z;
+    ngx_int_t   rc;
+    mutt_str_t  sent;
+
+    sent = ngx_mutt_body_sent(body);
+    body->compressed = 1;
 
     ngx_memzero(&z, sizeof(z));
     mutt_buf_init(&body->inflated, limit + NGX_MUTT_INFLATE_STEP);
@@ -221,8 +254,8 @@ ngx_mutt_inflate(ngx_mutt_body_t *body, size_t limit)
         return ngx_mutt_body_fail(body, MUTT_API_INTERNAL, 0);
     }
 
-    z.next_in = (Bytef *) body->raw.data;
-    z.avail_in = (uInt) body->raw.len;
+    z.next_in = (Bytef *) sent.data;
+    z.avail_in = (uInt) sent.len;
 
     rc = ngx_mutt_inflate_members(&z, body, limit);
     (void) inflateEnd(&z);

@@ -30,8 +30,7 @@ typedef struct {
     mutt_buf_t               errors;     /* of a batch, as JSON */
     mutt_body_kind_t         kind;
     ngx_uint_t               n_rejected;
-    mutt_event_fault_t       fault;      /* the last */
-    mutt_event_limits_t      limits;
+    mutt_api_code_t          fault;      /* of what was kept */
     char                     received_at[MUTT_TIME_LEN + 1];
     mutt_usec_t              received;
     ngx_msec_t               began;
@@ -53,7 +52,13 @@ static ngx_int_t ngx_mutt_ingest_fail(ngx_mutt_ingest_t *in,
     mutt_api_code_t code, mutt_str_t extra);
 
 
-static mutt_json_reader_t  *ngx_mutt_reader;
+/* of the event that is looked at, which ends within a call */
+static mutt_json_reader_t   *ngx_mutt_reader;
+static mutt_event_fault_t    ngx_mutt_fault;
+
+/* by the settings of a generation */
+static mutt_event_limits_t   ngx_mutt_limits;
+static ngx_uint_t            ngx_mutt_limits_generation = NGX_MAX_UINT32_VALUE;
 
 
 void
@@ -104,40 +109,46 @@ ngx_mutt_ingest_cleanup(void *data)
 
 
 static void
-ngx_mutt_ingest_limits(ngx_mutt_ingest_t *in)
+ngx_mutt_ingest_limits(void)
 {
-    const char             *p;
     size_t                  n;
+    const char             *p;
+    mutt_event_limits_t    *limits;
     const mutt_settings_t  *s;
 
+    if (ngx_mutt_limits_generation == ngx_mutt_settings_generation()) {
+        return;
+    }
+
+    ngx_mutt_limits_generation = ngx_mutt_settings_generation();
+    limits = &ngx_mutt_limits;
     s = ngx_mutt_settings();
     p = mutt_set_text(s, MUTT_SET_REQUIRED_FIELDS);
 
-    in->limits.max_event_bytes = mutt_set_int(s,
-                                              MUTT_SET_INGEST_MAX_EVENT_BYTES);
-    in->limits.max_message_bytes = mutt_set_int(s,
+    limits->max_event_bytes = mutt_set_int(s, MUTT_SET_INGEST_MAX_EVENT_BYTES);
+    limits->max_message_bytes = mutt_set_int(s,
                                             MUTT_SET_INGEST_MAX_MESSAGE_BYTES);
 
     /* these can't be taken out of the list */
-    in->limits.required[0] = MUTT_STR("hostname");
-    in->limits.required[1] = MUTT_STR("message");
-    in->limits.required[2] = MUTT_STR("timestamp");
-    in->limits.n_required = 3;
+    limits->required[0] = MUTT_STR("hostname");
+    limits->required[1] = MUTT_STR("message");
+    limits->required[2] = MUTT_STR("timestamp");
+    limits->n_required = 3;
 
     for ( /* void */ ; *p != '\0'; p += n + (p[n] == ',')) {
         n = strcspn(p, ",");
 
         mutt_str_t  name = mutt_str_trim((mutt_str_t) { p, n });
 
-        if (name.len == 0 || mutt_str_eq(name, in->limits.required[0])
-            || mutt_str_eq(name, in->limits.required[1])
-            || mutt_str_eq(name, in->limits.required[2])
-            || in->limits.n_required == MUTT_EVENT_FIELDS)
+        if (name.len == 0 || mutt_str_eq(name, limits->required[0])
+            || mutt_str_eq(name, limits->required[1])
+            || mutt_str_eq(name, limits->required[2])
+            || limits->n_required == MUTT_EVENT_FIELDS)
         {
             continue;
         }
 
-        in->limits.required[in->limits.n_required++] = name;
+        limits->required[limits->n_required++] = name;
     }
 }
 
@@ -451,7 +462,7 @@ ngx_mutt_keep(ngx_mutt_ingest_t *in, mutt_str_t raw, ngx_uint_t index)
     ngx_mutt_item_t         *item;
     const mutt_api_error_t  *e;
 
-    e = &mutt_api_errors[in->fault.code];
+    e = &mutt_api_errors[ngx_mutt_fault.code];
     start = in->rejected.len;
     raw.len = ngx_min(raw.len, NGX_MUTT_REJECTED_RAW);
 
@@ -488,14 +499,14 @@ ngx_mutt_reject(ngx_mutt_ingest_t *in, mutt_str_t raw, ngx_uint_t index)
 {
     const mutt_api_error_t  *e;
 
-    e = &mutt_api_errors[in->fault.code];
+    e = &mutt_api_errors[ngx_mutt_fault.code];
 
     if (in->n_rejected++ < NGX_MUTT_ERRORS_LISTED) {
         mutt_buf_addf(&in->errors, "%s{\"index\":%zu,\"code\":\"%s\","
                       "\"message\":\"%s\"",
                       in->errors.len == 0 ? "" : ",", (size_t) index, e->code,
                       e->text);
-        ngx_mutt_write_fault(&in->errors, &in->fault);
+        ngx_mutt_write_fault(&in->errors, &ngx_mutt_fault);
         MUTT_BUF_LIT(&in->errors, "}");
     }
 
@@ -531,8 +542,8 @@ ngx_mutt_admit(ngx_mutt_ingest_t *in, mutt_str_t raw)
     meta.new_id = mutt_uuid_v7(in->received, random);
 
     start = in->elements.len;
-    rc = mutt_event_admit(ngx_mutt_reader, raw, &in->limits, &meta,
-                          &in->elements, &id, &own, &in->fault);
+    rc = mutt_event_admit(ngx_mutt_reader, raw, &ngx_mutt_limits, &meta,
+                          &in->elements, &id, &own, &ngx_mutt_fault);
 
     if (rc != MUTT_OK) {
         return rc;
@@ -581,7 +592,7 @@ ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in)
     /* nginx's own clock stands still within a turn, and counts millis */
     in->received = ngx_mutt_now();
     mutt_time_format(in->received, in->received_at);
-    ngx_mutt_ingest_limits(in);
+    ngx_mutt_ingest_limits();
 
     return NGX_OK;
 }
@@ -601,6 +612,7 @@ ngx_mutt_ingest_malformed(ngx_mutt_ingest_t *in, mutt_str_t raw)
         in->push.items->nelts = 0;
         in->push.rejects->nelts = 0;
         in->kept = 1;
+        in->fault = ngx_mutt_fault.code;
 
         if (ngx_mutt_keep(in, raw, 0) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -610,8 +622,8 @@ ngx_mutt_ingest_malformed(ngx_mutt_ingest_t *in, mutt_str_t raw)
     }
 
     mutt_buf_init(&extra, 8192);
-    ngx_mutt_write_fault(&extra, &in->fault);
-    rc = ngx_mutt_ingest_fail(in, in->fault.code, mutt_buf_str(&extra));
+    ngx_mutt_write_fault(&extra, &ngx_mutt_fault);
+    rc = ngx_mutt_ingest_fail(in, ngx_mutt_fault.code, mutt_buf_str(&extra));
     mutt_buf_done(&extra);
 
     return ngx_mutt_answered(rc);
@@ -637,6 +649,28 @@ ngx_mutt_ingest_all_rejected(ngx_mutt_ingest_t *in)
 }
 
 
+/*
+ * Takes a body that is one good event and nothing else, which most are,
+ * without looking for where it ends first.
+ */
+
+static ngx_flag_t
+ngx_mutt_ingest_one(ngx_mutt_ingest_t *in, mutt_str_t body)
+{
+    if (in->ndjson || body.len == 0 || body.data[0] != '{'
+        || body.len > ngx_mutt_limits.max_event_bytes
+        || memmem(body.data, body.len, "\n{", 2) != NULL
+        || ngx_mutt_admit(in, body) != MUTT_OK)
+    {
+        return 0;
+    }
+
+    in->kind = MUTT_BODY_SINGLE;
+
+    return 1;
+}
+
+
 static ngx_int_t
 ngx_mutt_ingest_judge(ngx_mutt_ingest_t *in)
 {
@@ -651,7 +685,15 @@ ngx_mutt_ingest_judge(ngx_mutt_ingest_t *in)
     }
 
     most = mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_BATCH_MAX_EVENTS);
-    body = mutt_buf_str(in->compressed ? &in->body.inflated : &in->body.raw);
+    body = ngx_mutt_body_text(&in->body);
+
+    /* less than this no element is, and few are more */
+    (void) mutt_buf_reserve(&in->elements, body.len + NGX_MUTT_ELEMENT_MORE);
+
+    if (ngx_mutt_ingest_one(in, body)) {
+        return NGX_OK;
+    }
+
     in->kind = mutt_batch_begin(&batch, body, in->ndjson);
 
     for (index = 0; mutt_batch_next(&batch, &raw); index++) {
@@ -671,9 +713,9 @@ ngx_mutt_ingest_judge(ngx_mutt_ingest_t *in)
         }
 
         if (in->kind == MUTT_BODY_SINGLE
-            || (in->kind == MUTT_BODY_ARRAY && in->fault.broken))
+            || (in->kind == MUTT_BODY_ARRAY && ngx_mutt_fault.broken))
         {
-            in->fault.offset += raw.data - body.data;
+            ngx_mutt_fault.offset += raw.data - body.data;
             return ngx_mutt_ingest_malformed(in, body);
         }
 
@@ -683,8 +725,8 @@ ngx_mutt_ingest_judge(ngx_mutt_ingest_t *in)
     }
 
     if (batch.broken) {
-        in->fault.code = MUTT_API_INVALID_JSON;
-        in->fault.offset = batch.pos;
+        ngx_mutt_fault.code = MUTT_API_INVALID_JSON;
+        ngx_mutt_fault.offset = batch.pos;
         return ngx_mutt_ingest_malformed(in, body);
     }
 
@@ -730,7 +772,7 @@ ngx_mutt_write_queued(ngx_mutt_ingest_t *in, mutt_buf_t *b)
 
     if (in->kept) {
         mutt_buf_addf(b, "{\"status\":\"rejected\",\"code\":\"%s\"",
-                      mutt_api_errors[in->fault.code].code);
+                      mutt_api_errors[in->fault].code);
 
     } else if (in->kind == MUTT_BODY_SINGLE) {
         item = push->items->elts;
@@ -754,6 +796,42 @@ ngx_mutt_write_queued(ngx_mutt_ingest_t *in, mutt_buf_t *b)
     mutt_buf_addf(b, ",\"correlation_id\":\"%.*s\",\"queue_depth\":%ld}\n",
                   (int) in->ctx->correlation_id.len,
                   (char *) in->ctx->correlation_id.data, (long) push->depth);
+}
+
+
+/* The answer to one good event, which is by far the most frequent one. */
+static ngx_int_t
+ngx_mutt_ingest_queued_one(ngx_mutt_ingest_t *in)
+{
+    u_char           *p, *last;
+    size_t            len;
+    ngx_str_t        *id;
+    ngx_mutt_item_t  *item;
+
+    static ngx_str_t  head = ngx_string("{\"status\":\"queued\","
+                                        "\"event_id\":\"");
+    static ngx_str_t  correlation = ngx_string("\",\"correlation_id\":\"");
+    static ngx_str_t  depth = ngx_string("\",\"queue_depth\":");
+
+    id = &in->ctx->correlation_id;
+    item = in->push.items->elts;
+    len = head.len + MUTT_UUID_LEN + correlation.len + id->len + depth.len
+          + NGX_INT_T_LEN + sizeof("}\n");
+
+    p = ngx_pnalloc(in->request->pool, len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    last = ngx_cpymem(p, head.data, head.len);
+    last = ngx_cpymem(last, item[0].id, MUTT_UUID_LEN);
+    last = ngx_cpymem(last, correlation.data, correlation.len);
+    last = ngx_cpymem(last, id->data, id->len);
+    last = ngx_cpymem(last, depth.data, depth.len);
+    last = ngx_sprintf(last, "%i}\n", in->push.depth);
+
+    return ngx_mutt_send_kept(in->request, NGX_HTTP_OK, (mutt_str_t) {
+                                  (char *) p, last - p });
 }
 
 
@@ -795,6 +873,12 @@ ngx_mutt_ingest_queued(ngx_mutt_ingest_t *in)
     }
 
     mutt_metric_add(slots, MUTT_M_INGEST_REQUESTS_OK, 1);
+
+    if (in->kind == MUTT_BODY_SINGLE && !in->kept && in->push.duplicates == 0)
+    {
+        return ngx_mutt_ingest_queued_one(in);
+    }
+
     mutt_buf_init(&b, NGX_MUTT_REPLY_MAX + 4096);
     ngx_mutt_write_queued(in, &b);
 

@@ -60,6 +60,13 @@ ngx_mutt_settings(void)
 }
 
 
+ngx_uint_t
+ngx_mutt_settings_generation(void)
+{
+    return ngx_mutt_generation;
+}
+
+
 static void
 ngx_mutt_live_ask(void)
 {

@@ -28,6 +28,7 @@
 
 
 #define NGX_MUTT_CORRELATION_MAX  128
+#define NGX_MUTT_KEY_ID_MAX       256
 
 /* of a SHA-256, or as many random bytes */
 #define NGX_MUTT_HEX_LEN          (2 * MUTT_SHA256_LEN)
@@ -272,10 +273,12 @@ void ngx_mutt_finish(ngx_http_request_t *r, ngx_int_t rc);
 /* ngx_mutt_body.c */
 
 typedef struct {
-    mutt_buf_t         raw;        /* as sent */
+    mutt_str_t         whole;      /* as sent, where it came in one piece */
+    mutt_buf_t         raw;        /* otherwise */
     mutt_buf_t         inflated;   /* where it was compressed */
     mutt_api_code_t    error;
     ngx_flag_t         failed;
+    ngx_flag_t         compressed;
     size_t             limit;
     void             (*done)(ngx_http_request_t *r);
 } ngx_mutt_body_t;
@@ -289,6 +292,9 @@ ngx_int_t ngx_mutt_read_body(ngx_http_request_t *r, ngx_mutt_body_t *body,
 
 /* Inflates raw to at most limit bytes; NGX_DECLINED with error set. */
 ngx_int_t ngx_mutt_inflate(ngx_mutt_body_t *body, size_t limit);
+
+/* The body, inflated if it was; lives until it or the request is freed. */
+mutt_str_t ngx_mutt_body_text(ngx_mutt_body_t *body);
 void ngx_mutt_free_body(ngx_mutt_body_t *body);
 
 
@@ -482,6 +488,7 @@ struct ngx_mutt_push_s {
     ngx_int_t                reset;
     mutt_durable_t           durability;
     unsigned                 pending:1;
+    unsigned                 refused:1;  /* with others; now by itself */
 };
 
 ngx_int_t ngx_mutt_push_init(ngx_cycle_t *cycle);
@@ -584,6 +591,9 @@ void ngx_mutt_live_exit(void);
 
 /* The live settings of this process. */
 const mutt_settings_t *ngx_mutt_settings(void);
+
+/* Changes when they do. */
+ngx_uint_t ngx_mutt_settings_generation(void);
 
 
 /* ngx_mutt_pg.c */

@@ -1,8 +1,15 @@
 
 /*
  * All requests that became ready in one turn of the event loop leave in one
- * call of the ingest script: the cost of Redis per event falls as load
- * rises, and no request waits for company.
+ * call of the ingest script.  While a call is out, what becomes ready waits
+ * for its answer, unless it is enough to be worth a call anyway: Redis would
+ * take it no sooner, and a call costs as much as ten events do.  So the cost
+ * of Redis per event falls as load rises, and no request waits for company
+ * when there is none.
+ *
+ * Where there are more than a few events, the script takes the requests and
+ * LPUSHX in the same transaction their elements, see ingest.lua: all of them,
+ * or none, and then they go to the script again, one by one.
  *
  * Where replicas have to have the events too, one WAIT follows, and what
  * becomes ready meanwhile leaves together when it is answered: WAIT blocks the
@@ -18,13 +25,27 @@
 
 
 /* what one call carries at most; a larger request travels alone */
-#define NGX_MUTT_BATCH_EVENTS  2000
+#define NGX_MUTT_BATCH_EVENTS  1000
 #define NGX_MUTT_BATCH_BYTES   (4 * 1024 * 1024)
 #define NGX_MUTT_BATCH_MAX     512
 
-/* of a reply, per request, and before the first of them */
-#define NGX_MUTT_ANSWER        6
-#define NGX_MUTT_ANSWER_HEAD   2
+/* from so many events on, commands push them instead of the script */
+#define NGX_MUTT_STAGED_EVENTS 8
+
+/* what is worth a call although another one is out */
+#define NGX_MUTT_FULL_EVENTS   256
+#define NGX_MUTT_FULL_BYTES    (256 * 1024)
+
+/* EVALSHA, sha, 8, eight keys, eight settings */
+#define NGX_MUTT_SCRIPT_WORDS  19
+
+/* of a reply: before the first exception, and per exception */
+#define NGX_MUTT_ANSWER_HEAD   5
+#define NGX_MUTT_EXCEPTION     4
+
+/* what the reply says of the limiter */
+#define NGX_MUTT_LIMITER_ON      1
+#define NGX_MUTT_LIMITER_FAILED  2
 
 
 struct ngx_mutt_batch_s {
@@ -32,21 +53,28 @@ struct ngx_mutt_batch_s {
     ngx_uint_t         n;
     ngx_uint_t         events;
     ngx_uint_t         seen;       /* by the witness, when it was sent */
+    ngx_flag_t         plain;      /* nothing but events, none refused yet */
+    ngx_uint_t         sizes[NGX_MUTT_BATCH_MAX];   /* in events */
     ngx_mutt_push_t   *pushes[NGX_MUTT_BATCH_MAX];
 };
 
 
 static void ngx_mutt_push_handler(ngx_event_t *ev);
 static void ngx_mutt_pushed(void *data, struct redisReply *reply);
+static void ngx_mutt_executed(void *data, struct redisReply *reply);
 
 
 static ngx_queue_t            ngx_mutt_ready;
 static ngx_queue_t            ngx_mutt_unsure;    /* batches, till WAIT ends */
 static ngx_flag_t             ngx_mutt_waiting;   /* a WAIT is out */
 static ngx_event_t            ngx_mutt_push_event;
+static ngx_uint_t             ngx_mutt_calls;     /* without an answer */
 static ngx_int_t              ngx_mutt_inflight;
+static ngx_uint_t             ngx_mutt_held_events;
 static size_t                 ngx_mutt_held;      /* bytes of those ready */
 static ngx_int_t              ngx_mutt_depth;     /* of the queue, last heard */
+static time_t                 ngx_mutt_refused;   /* a batch as a whole, last */
+static ngx_flag_t             ngx_mutt_no_memory; /* for LPUSHX, in Redis */
 static ngx_mutt_main_conf_t  *ngx_mutt_push_conf;
 
 
@@ -59,8 +87,12 @@ ngx_mutt_push_init(ngx_cycle_t *cycle)
     ngx_memzero(&ngx_mutt_push_event, sizeof(ngx_event_t));
     ngx_mutt_push_event.handler = ngx_mutt_push_handler;
     ngx_mutt_push_event.log = cycle->log;
+    ngx_mutt_calls = 0;
     ngx_mutt_inflight = 0;
     ngx_mutt_held = 0;
+    ngx_mutt_held_events = 0;
+    ngx_mutt_refused = 0;
+    ngx_mutt_no_memory = 0;
     ngx_mutt_push_conf = ngx_http_cycle_get_module_main_conf(cycle,
                                                        ngx_http_mutt_module);
 
@@ -99,6 +131,7 @@ ngx_mutt_hold(ngx_mutt_push_t *push)
 {
     push->batch = NULL;
     ngx_mutt_held += ngx_mutt_push_bytes(push);
+    ngx_mutt_held_events += push->items->nelts;
     ngx_queue_insert_tail(&ngx_mutt_ready, &push->queue);
     ngx_post_event(&ngx_mutt_push_event, &ngx_posted_events);
 }
@@ -108,6 +141,7 @@ static void
 ngx_mutt_release(ngx_mutt_push_t *push)
 {
     ngx_mutt_held -= ngx_mutt_push_bytes(push);
+    ngx_mutt_held_events -= push->items->nelts;
     ngx_queue_remove(&push->queue);
 }
 
@@ -198,6 +232,7 @@ static ngx_mutt_batch_t *
 ngx_mutt_collect(ngx_uint_t *words)
 {
     size_t             bytes, more;
+    ngx_uint_t         ids;
     ngx_queue_t       *q;
     ngx_mutt_push_t   *push;
     ngx_mutt_batch_t  *batch;
@@ -209,6 +244,7 @@ ngx_mutt_collect(ngx_uint_t *words)
 
     batch->n = 0;
     batch->events = 0;
+    batch->plain = 1;
     bytes = 0;
     *words = 0;
 
@@ -228,41 +264,78 @@ ngx_mutt_collect(ngx_uint_t *words)
         ngx_mutt_release(push);
         push->batch = batch;
         push->index = batch->n;
+        batch->sizes[batch->n] = push->items->nelts;
         batch->pushes[batch->n++] = push;
         batch->events += push->items->nelts;
         bytes += more;
-        *words += 4 + ngx_mutt_push_ids(push) + push->items->nelts
-                  + push->rejects->nelts;
+        ids = ngx_mutt_push_ids(push);
+        *words += 1 + ids + push->items->nelts + push->rejects->nelts;
+
+        if (ids > 0 || push->rejects->nelts > 0 || push->refused) {
+            batch->plain = 0;
+        }
     }
 
     return batch;
 }
 
 
+/* How much a request brings; see the script. */
 static void
-ngx_mutt_write_items(ngx_mutt_push_t *push)
+ngx_mutt_write_head(ngx_mutt_push_t *push)
 {
-    ngx_uint_t        i, ids;
-    ngx_mutt_item_t  *item;
+    u_char      *last;
+    u_char       head[4 * NGX_INT_T_LEN + NGX_MUTT_KEY_ID_MAX];
+    ngx_uint_t   ids;
 
     ids = ngx_mutt_push_ids(push);
 
-    (void) ngx_mutt_redis_word(push->key_id.data, push->key_id.len);
-    (void) ngx_mutt_redis_int(push->items->nelts);
-    (void) ngx_mutt_redis_int(push->rejects->nelts);
-    (void) ngx_mutt_redis_int(ids);
-
-    item = push->items->elts;
-
-    for (i = 0; i < ids; i++) {
-        (void) ngx_mutt_redis_word(item[i].id,
-                                   item[i].own_id ? MUTT_UUID_LEN : 0);
+    if (ids == 0 && push->rejects->nelts == 0) {
+        (void) ngx_mutt_redis_int(push->items->nelts);
+        return;
     }
 
-    for (i = 0; i < push->items->nelts; i++) {
-        (void) ngx_mutt_redis_word(push->elements->data + item[i].start,
-                                   item[i].len);
+    last = ngx_snprintf(head, sizeof(head), "%ui:%ui:%ui:%V",
+                        push->items->nelts, push->rejects->nelts, ids,
+                        &push->key_id);
+
+    (void) ngx_mutt_redis_word(head, last - head);
+}
+
+
+/* The elements of a batch: so many, behind the first ones. */
+static void
+ngx_mutt_write_elements(ngx_mutt_batch_t *batch, ngx_uint_t first,
+    ngx_uint_t most)
+{
+    ngx_uint_t        i, k;
+    ngx_mutt_push_t  *push;
+    ngx_mutt_item_t  *item;
+
+    for (i = 0; i < batch->n && most > 0; i++) {
+        push = batch->pushes[i];
+        item = push->items->elts;
+
+        for (k = 0; k < push->items->nelts && most > 0; k++) {
+
+            if (first > 0) {
+                first--;
+                continue;
+            }
+
+            (void) ngx_mutt_redis_word(push->elements->data + item[k].start,
+                                       item[k].len);
+            most--;
+        }
     }
+}
+
+
+static void
+ngx_mutt_write_rejects(ngx_mutt_push_t *push)
+{
+    ngx_uint_t        i;
+    ngx_mutt_item_t  *item;
 
     item = push->rejects->elts;
 
@@ -274,51 +347,124 @@ ngx_mutt_write_items(ngx_mutt_push_t *push)
 
 
 static void
+ngx_mutt_write_ids(ngx_mutt_push_t *push)
+{
+    ngx_uint_t        i, ids;
+    ngx_mutt_item_t  *item;
+
+    ids = ngx_mutt_push_ids(push);
+    item = push->items->elts;
+
+    for (i = 0; i < ids; i++) {
+        (void) ngx_mutt_redis_word(item[i].id,
+                                   item[i].own_id ? MUTT_UUID_LEN : 0);
+    }
+}
+
+
+static void
+ngx_mutt_write_batch(ngx_mutt_batch_t *batch, ngx_uint_t elements)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < batch->n; i++) {
+        ngx_mutt_write_head(batch->pushes[i]);
+    }
+
+    ngx_mutt_write_elements(batch, 0, elements);
+
+    for (i = 0; i < batch->n; i++) {
+        ngx_mutt_write_rejects(batch->pushes[i]);
+    }
+
+    for (i = 0; i < batch->n; i++) {
+        ngx_mutt_write_ids(batch->pushes[i]);
+    }
+}
+
+
+static void
 ngx_mutt_write_text(const char *text)
 {
     (void) ngx_mutt_redis_word(text, ngx_strlen(text));
 }
 
 
-/* "mutt:metrics:1m:2026-11-20T10:07" and the like. */
+/*
+ * The keys of the counters, "mutt:metrics:1m:2026-11-20T10:07" and the like;
+ * made once a minute.
+ */
+
 static void
-ngx_mutt_write_counter(const char *prefix, const char *fmt, struct tm *tm)
+ngx_mutt_write_counters(const char *prefix)
 {
-    char    name[256];
-    size_t  len;
+    time_t      minute, now;
+    size_t      len;
+    struct tm   tm;
+    ngx_uint_t  i, generation;
 
-    len = snprintf(name, sizeof(name) - 64, "%s:", prefix);
-    len = ngx_min(len, sizeof(name) - 64);
-    len += strftime(name + len, 64, fmt, tm);
+    static char        names[3][256];
+    static time_t      names_minute;
+    static ngx_uint_t  names_generation;
 
-    (void) ngx_mutt_redis_word(name, len);
+    static const char *const  formats[] = {
+        "1m:%Y-%m-%dT%H:%M", "1h:%Y-%m-%dT%H", "24h:%Y-%m-%d"
+    };
+
+    now = ngx_time();
+    minute = now / 60;
+    generation = ngx_mutt_settings_generation();
+
+    if (minute != names_minute || generation != names_generation) {
+        names_minute = minute;
+        names_generation = generation;
+        (void) gmtime_r(&now, &tm);
+
+        for (i = 0; i < 3; i++) {
+            len = snprintf(names[i], sizeof(names[i]) - 64, "%s:", prefix);
+            len = ngx_min(len, sizeof(names[i]) - 65);
+            (void) strftime(names[i] + len, 64, formats[i], &tm);
+        }
+    }
+
+    for (i = 0; i < 3; i++) {
+        ngx_mutt_write_text(names[i]);
+    }
 }
 
 
+/* The queue while the elements are pushed; nobody ever sees it. */
 static void
-ngx_mutt_write_command(ngx_mutt_batch_t *batch)
+ngx_mutt_write_stage(const char *queue)
 {
-    struct tm               tm;
-    time_t                  now;
-    ngx_uint_t              i;
-    const char             *prefix;
+    char    name[512];
+    size_t  len;
+
+    len = snprintf(name, sizeof(name), "%s:staged", queue);
+
+    (void) ngx_mutt_redis_word(name, ngx_min(len, sizeof(name) - 1));
+}
+
+
+/* EVALSHA: so many of the elements go with the script. */
+static void
+ngx_mutt_write_script(ngx_mutt_batch_t *batch, ngx_uint_t elements)
+{
+    const char             *queue;
     const mutt_settings_t  *s;
 
     s = ngx_mutt_settings();
-    now = ngx_time();
-    (void) gmtime_r(&now, &tm);
-    prefix = mutt_set_text(s, MUTT_SET_METRICS_PREFIX);
+    queue = mutt_set_text(s, MUTT_SET_INGEST_QUEUE_NAME);
 
     ngx_mutt_write_text("EVALSHA");
     (void) ngx_mutt_redis_word(ngx_mutt_ingest_sha, 40);
-    ngx_mutt_write_text("7");
-    ngx_mutt_write_text(mutt_set_text(s, MUTT_SET_INGEST_QUEUE_NAME));
+    ngx_mutt_write_text("8");
+    ngx_mutt_write_text(queue);
     ngx_mutt_write_text(mutt_keys[MUTT_KEY_LEDGER]);
     ngx_mutt_write_text(mutt_keys[MUTT_KEY_REJECTED]);
     ngx_mutt_write_text(mutt_keys[MUTT_KEY_RATE_INGEST]);
-    ngx_mutt_write_counter(prefix, "1m:%Y-%m-%dT%H:%M", &tm);
-    ngx_mutt_write_counter(prefix, "1h:%Y-%m-%dT%H", &tm);
-    ngx_mutt_write_counter(prefix, "24h:%Y-%m-%d", &tm);
+    ngx_mutt_write_counters(mutt_set_text(s, MUTT_SET_METRICS_PREFIX));
+    ngx_mutt_write_stage(queue);
 
     (void) ngx_mutt_redis_int(mutt_set_int(s, MUTT_SET_MAX_INGEST_QUEUE_SIZE));
     (void) ngx_mutt_redis_int(mutt_set_int(s, MUTT_SET_INGEST_REJECTED_MAX));
@@ -327,11 +473,9 @@ ngx_mutt_write_command(ngx_mutt_batch_t *batch)
     (void) ngx_mutt_redis_int(mutt_set_bool(s, MUTT_SET_RATE_LIMIT_ENABLED)
                               ? mutt_set_int(s, MUTT_SET_INGEST_MAX_RATE) : 0);
     (void) ngx_mutt_redis_int(mutt_set_int(s, MUTT_SET_INGEST_RATE_WINDOW));
+    (void) ngx_mutt_redis_int(elements < batch->events);
     (void) ngx_mutt_redis_int(batch->n);
-
-    for (i = 0; i < batch->n; i++) {
-        ngx_mutt_write_items(batch->pushes[i]);
-    }
+    ngx_mutt_write_batch(batch, elements);
 }
 
 
@@ -398,10 +542,121 @@ ngx_mutt_refuse_ready(void)
 }
 
 
+/*
+ * Redis takes nothing more until workers have drained what it has, which they
+ * do: to a sender that is a full queue.
+ */
+
+static ngx_flag_t
+ngx_mutt_out_of_memory(redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR
+           && ngx_strncmp(reply->str, "OOM ", 4) == 0;
+}
+
+
+static void
+ngx_mutt_warn_refused(redisReply *reply)
+{
+    static time_t  warned;
+
+    if (warned == ngx_time()) {
+        return;
+    }
+
+    warned = ngx_time();
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "mutt: redis refuses events: %s",
+                  reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                   : "odd reply");
+}
+
+
+/* MULTI, or one that was queued, unless Redis refuses it at once. */
+static void
+ngx_mutt_queued(void *data, struct redisReply *answer)
+{
+    redisReply  *reply = (redisReply *) answer;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
+        ngx_mutt_warn_refused(reply);
+        ngx_mutt_no_memory |= ngx_mutt_out_of_memory(reply);
+    }
+}
+
+
+static ngx_int_t
+ngx_mutt_send_script(ngx_mutt_batch_t *batch, ngx_uint_t words)
+{
+    if (ngx_mutt_redis_begin(NGX_MUTT_SCRIPT_WORDS + words, ngx_mutt_pushed,
+                             batch)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_mutt_write_script(batch, batch->events);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mutt_send_staged(ngx_mutt_batch_t *batch)
+{
+    const char  *queue;
+
+    queue = mutt_set_text(ngx_mutt_settings(), MUTT_SET_INGEST_QUEUE_NAME);
+
+    if (ngx_mutt_redis_begin(1, ngx_mutt_queued, NULL) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_mutt_write_text("MULTI");
+
+    if (ngx_mutt_redis_follow(NGX_MUTT_SCRIPT_WORDS + batch->n + 1,
+                              ngx_mutt_queued, NULL)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_mutt_write_script(batch, 1);
+
+    if (ngx_mutt_redis_follow(1 + batch->events, ngx_mutt_queued, NULL)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_mutt_write_text("LPUSHX");
+    ngx_mutt_write_stage(queue);
+    ngx_mutt_write_elements(batch, 1, batch->events - 1);
+
+    if (ngx_mutt_redis_follow(3, ngx_mutt_queued, NULL) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    /* a queue that is still there is not to be lost, whatever is staged */
+    ngx_mutt_write_text("RENAMENX");
+    ngx_mutt_write_stage(queue);
+    ngx_mutt_write_text(queue);
+
+    if (ngx_mutt_redis_follow(1, ngx_mutt_executed, batch) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_mutt_write_text("EXEC");
+
+    return NGX_OK;
+}
+
+
 /* Sends what is ready; tells how many calls that were. */
 static ngx_uint_t
 ngx_mutt_flush(void)
 {
+    ngx_int_t          rc;
     ngx_uint_t         words, sent;
     ngx_mutt_batch_t  *batch;
 
@@ -415,18 +670,30 @@ ngx_mutt_flush(void)
             break;
         }
 
-        /* EVALSHA, sha, 7, seven keys, seven settings */
-        if (ngx_mutt_redis_begin(17 + words, ngx_mutt_pushed, batch)
-            != NGX_OK)
+        /* the deadline starts now, not before all these were parsed */
+        if (batch->events >= NGX_MUTT_FULL_EVENTS) {
+            ngx_time_update();
+        }
+
+        batch->seen = ngx_mutt_witnessed();
+
+        if (batch->plain && batch->events >= NGX_MUTT_STAGED_EVENTS
+            && ngx_mutt_refused != ngx_time())
         {
+            rc = ngx_mutt_send_staged(batch);
+
+        } else {
+            rc = ngx_mutt_send_script(batch, words);
+        }
+
+        if (rc != NGX_OK) {
             ngx_mutt_set_status(batch, NGX_MUTT_PUSH_FAILED, 0);
             ngx_mutt_end_batch(batch);
             continue;
         }
 
         ngx_mutt_redis_is(MUTT_M_REDIS_LATENCY_INGEST);
-        batch->seen = ngx_mutt_witnessed();
-        ngx_mutt_write_command(batch);
+        ngx_mutt_calls++;
         sent++;
     }
 
@@ -469,11 +736,22 @@ ngx_mutt_waited(void *data, struct redisReply *answer)
 }
 
 
+static ngx_flag_t
+ngx_mutt_worth_a_call(void)
+{
+    return ngx_mutt_calls == 0
+           || ngx_mutt_held_events >= NGX_MUTT_FULL_EVENTS
+           || ngx_mutt_held >= NGX_MUTT_FULL_BYTES;
+}
+
+
 static void
 ngx_mutt_push_handler(ngx_event_t *ev)
 {
-    /* the deadline of the connection, or of WAIT, is theirs too */
-    if (ngx_mutt_redis_greeting() || ngx_mutt_waiting) {
+    /* the deadline of the connection, or of the call that is out, is theirs */
+    if (ngx_mutt_redis_greeting() || ngx_mutt_waiting
+        || !ngx_mutt_worth_a_call())
+    {
         return;
     }
 
@@ -497,20 +775,13 @@ ngx_mutt_push_handler(ngx_event_t *ev)
 }
 
 
-/* The script is not there any more and nothing was done: once more. */
-static ngx_flag_t
-ngx_mutt_again(ngx_mutt_batch_t *batch, redisReply *reply)
+/* Nothing was done: once more. */
+static void
+ngx_mutt_push_again(ngx_mutt_batch_t *batch, ngx_flag_t refused)
 {
     ngx_uint_t        i;
     ngx_mutt_push_t  *push;
 
-    if (reply->type != REDIS_REPLY_ERROR
-        || ngx_strncmp(reply->str, "NOSCRIPT", 8) != 0)
-    {
-        return 0;
-    }
-
-    ngx_mutt_redis_load();
     ngx_mutt_inflight -= batch->events;
 
     for (i = 0; i < batch->n; i++) {
@@ -518,88 +789,112 @@ ngx_mutt_again(ngx_mutt_batch_t *batch, redisReply *reply)
 
         if (push != NULL) {
             ngx_mutt_inflight += push->items->nelts;
+            push->refused = refused;
             ngx_mutt_hold(push);
         }
     }
 
     ngx_free(batch);
+}
+
+
+static ngx_flag_t
+ngx_mutt_no_script(redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR
+           && ngx_strncmp(reply->str, "NOSCRIPT", 8) == 0;
+}
+
+
+/* Whether a reply is what the script answers about so many requests. */
+static ngx_flag_t
+ngx_mutt_understood(ngx_mutt_batch_t *batch, redisReply *reply)
+{
+    size_t  i;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements < NGX_MUTT_ANSWER_HEAD
+        || (reply->elements - NGX_MUTT_ANSWER_HEAD) % NGX_MUTT_EXCEPTION != 0)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+        if (reply->element[i]->type != REDIS_REPLY_INTEGER) {
+            return 0;
+        }
+    }
+
+    for (i = NGX_MUTT_ANSWER_HEAD; i < reply->elements;
+         i += NGX_MUTT_EXCEPTION)
+    {
+        if (reply->element[i]->integer < 0
+            || reply->element[i]->integer >= (long long) batch->n)
+        {
+            return 0;
+        }
+    }
 
     return 1;
 }
 
 
 /*
- * Redis takes nothing more until workers have drained what it has, which they
- * do: to a sender that is a full queue.
+ * Sets what became of each request: all is queued but for the exceptions,
+ * and depth and limit move on from one to the next.  Returns how many events
+ * were pushed, of requests that are gone too.
  */
 
-static ngx_flag_t
-ngx_mutt_out_of_memory(redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_ERROR
-           && ngx_strncmp(reply->str, "OOM ", 4) == 0;
-}
-
-
-static void
-ngx_mutt_warn_refused(redisReply *reply)
-{
-    static time_t  warned;
-
-    if (warned == ngx_time()) {
-        return;
-    }
-
-    warned = ngx_time();
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "mutt: redis refuses events: %s",
-                  reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                   : "odd reply");
-}
-
-
 static ngx_int_t
-ngx_mutt_count_pushed(ngx_mutt_batch_t *batch, redisReply *reply)
-{
-    ngx_int_t   pushed;
-    ngx_uint_t  i;
-
-    pushed = 0;
-
-    for (i = 0; i < batch->n; i++) {
-        pushed += reply->element[NGX_MUTT_ANSWER_HEAD + NGX_MUTT_ANSWER * i
-                                 + 2]->integer;
-    }
-
-    return pushed;
-}
-
-
-/* Hands each request its part of the reply. */
-static void
 ngx_mutt_read_answers(ngx_mutt_batch_t *batch, redisReply *reply)
 {
-    ngx_uint_t         i;
-    redisReply       **a;
-    ngx_mutt_push_t   *push;
+    size_t                   at;
+    ngx_int_t                depth, left, pushed, before;
+    ngx_uint_t               i, n;
+    redisReply             **a;
+    ngx_mutt_push_t         *push;
+    ngx_mutt_push_status_t   status;
+
+    a = reply->element;
+    depth = a[2]->integer;
+    left = a[3]->integer;
+    before = depth;
+    at = NGX_MUTT_ANSWER_HEAD;
 
     for (i = 0; i < batch->n; i++) {
+        n = batch->sizes[i];
+        status = NGX_MUTT_PUSH_QUEUED;
+        pushed = n;
+
+        if (at < reply->elements && a[at]->integer == (long long) i) {
+            status = (ngx_mutt_push_status_t) a[at + 1]->integer;
+            pushed = a[at + 2]->integer;
+            at += NGX_MUTT_EXCEPTION;
+        }
+
+        if (status == NGX_MUTT_PUSH_QUEUED) {
+            depth += pushed;
+            left -= n;
+        }
+
         push = batch->pushes[i];
 
         if (push == NULL) {
             continue;
         }
 
-        a = &reply->element[NGX_MUTT_ANSWER_HEAD + NGX_MUTT_ANSWER * i];
-        push->status = (ngx_mutt_push_status_t) a[0]->integer;
-        push->depth = a[1]->integer;
-        push->pushed = a[2]->integer;
-        push->duplicates = a[3]->integer;
-        push->remaining = a[4]->integer;
-        push->reset = a[5]->integer;
-
-        ngx_mutt_push_depth(push->depth);
+        push->status = status;
+        push->depth = depth;
+        push->pushed = pushed;
+        push->duplicates = status == NGX_MUTT_PUSH_QUEUED ? n - pushed : 0;
+        push->remaining = a[1]->integer == NGX_MUTT_LIMITER_ON
+                          ? ngx_max(left, 0) : -1;
+        push->reset = a[4]->integer;
     }
+
+    ngx_mutt_push_depth(depth);
+
+    return depth - before;
 }
 
 
@@ -625,14 +920,17 @@ ngx_mutt_pushed(void *data, struct redisReply *answer)
     redisReply        *reply = (redisReply *) answer;
     ngx_mutt_batch_t  *batch = data;
 
-    if (reply != NULL && ngx_mutt_again(batch, reply)) {
+    ngx_mutt_calls--;
+    ngx_mutt_push_wake();
+
+    if (reply != NULL && ngx_mutt_no_script(reply)) {
+        ngx_mutt_redis_load();
+        ngx_mutt_push_again(batch, 0);
         return;
     }
 
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements
-           != NGX_MUTT_ANSWER_HEAD + NGX_MUTT_ANSWER * batch->n)
-    {
+    if (reply == NULL || !ngx_mutt_understood(batch, reply)) {
+
         if (reply != NULL) {
             ngx_mutt_warn_refused(reply);
         }
@@ -646,13 +944,11 @@ ngx_mutt_pushed(void *data, struct redisReply *answer)
     }
 
     ngx_mutt_witness(batch->seen, reply->element[0]->integer,
-                     ngx_mutt_count_pushed(batch, reply));
+                     ngx_mutt_read_answers(batch, reply));
 
-    if (reply->element[1]->integer != 0) {
+    if (reply->element[1]->integer == NGX_MUTT_LIMITER_FAILED) {
         ngx_mutt_limiter_failed(batch);
     }
-
-    ngx_mutt_read_answers(batch, reply);
 
     if (ngx_mutt_waiting) {
         ngx_queue_insert_tail(&ngx_mutt_unsure, &batch->queue);
@@ -660,4 +956,62 @@ ngx_mutt_pushed(void *data, struct redisReply *answer)
     }
 
     ngx_mutt_end_batch(batch);
+}
+
+
+/* What one of a transaction's commands could not do, as a reply to all. */
+static void
+ngx_mutt_executed_not(ngx_mutt_batch_t *batch, redisReply *reply)
+{
+    ngx_mutt_calls--;
+    ngx_mutt_push_wake();
+    ngx_mutt_warn_refused(reply);
+    ngx_mutt_set_status(batch, ngx_mutt_no_memory ? NGX_MUTT_PUSH_FULL
+                                                  : NGX_MUTT_PUSH_FAILED, 0);
+    ngx_mutt_no_memory = 0;
+    ngx_mutt_end_batch(batch);
+}
+
+
+static void
+ngx_mutt_executed(void *data, struct redisReply *answer)
+{
+    redisReply        *reply = (redisReply *) answer;
+    ngx_mutt_batch_t  *batch = data;
+
+    redisReply  *script;
+
+    if (reply == NULL) {
+        ngx_mutt_pushed(batch, NULL);
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) {
+        ngx_mutt_executed_not(batch, reply);
+        return;
+    }
+
+    script = reply->element[0];
+
+    if (script->type == REDIS_REPLY_ARRAY && script->elements == 1) {
+        ngx_mutt_calls--;
+        ngx_mutt_refused = ngx_time();
+        ngx_mutt_push_again(batch, 1);
+        return;
+    }
+
+    /* the queue is as long as it was with all events, or nothing was done */
+    if (script->type == REDIS_REPLY_ARRAY
+        && (!ngx_mutt_understood(batch, script)
+            || reply->element[1]->type != REDIS_REPLY_INTEGER
+            || reply->element[1]->integer
+               != script->element[2]->integer + (ngx_int_t) batch->events
+            || reply->element[2]->type != REDIS_REPLY_INTEGER
+            || reply->element[2]->integer != 1))
+    {
+        ngx_mutt_executed_not(batch, reply);
+        return;
+    }
+
+    ngx_mutt_pushed(batch, (struct redisReply *) script);
 }

@@ -8,10 +8,11 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use List::Util qw(sum);
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(104);
+my $t = Mutt::Test->new()->has('redis')->plan(116);
 
 $t->run();
 
@@ -20,13 +21,19 @@ my ($queue, $alerts, $dlq, $dead) = map { "mutt:$_" }
 my $bell = 'mutt:processing:alerter:';
 my $event = 0;
 
-sub script {
-    my ($name, $keys, @args) = @_;
+sub text_of {
+    my ($name) = @_;
 
     open my $file, '<', "$FindBin::Bin/../lib/domain/lua/$name.lua" or die $!;
     local $/;
-    my $text = <$file>;
-    my @reply = eval { $t->redis('eval', $text, scalar @$keys, @$keys, @args) };
+    return scalar <$file>;
+}
+
+sub script {
+    my ($name, $keys, @args) = @_;
+    my @reply = eval {
+        $t->redis('eval', text_of($name), scalar @$keys, @$keys, @args);
+    };
 
     return $@ ? "error: $@" : @reply > 1 ? \@reply : $reply[0];
 }
@@ -378,8 +385,8 @@ clean('counts');
 put((1) x 100);
 $t->redis('config', 'set', 'maxmemory', 1);
 like(script('ingest', [ $queue, 'mutt:ledger', 'mutt:dlq:rejected',
-    'mutt:rate_limit:ingestor', map { "mutt:metrics:$_" } 1 .. 3 ], 1000, 10,
-    0, 'mutt:dedup:', 0, 60, 1, 'k', 1, 0, 0, 'x'), qr/OOM/,
+    'mutt:rate_limit:ingestor', map({ "mutt:metrics:$_" } 1 .. 3),
+    "$queue:staged" ], 1000, 10, 0, 'mutt:dedup:', 0, 60, 0, 1, 1, 'x'), qr/OOM/,
     'a full Redis takes no event');
 $token = register($a);
 $claim = claim($a, $token, 100);
@@ -388,6 +395,51 @@ is(commit($a, $token, $claim->{number}, ('F', 'alert') x 100), 'OK',
     'and committed');
 $t->redis('config', 'set', 'maxmemory', 0);
 clean('full');
+
+###############################################################################
+# a transaction: the script takes the requests, LPUSHX their elements
+
+# What is then in the queue, oldest first.
+sub staged {
+    my ($cap, $limit, $script, @sizes) = @_;
+    my @elements = map { 'e' . ++$event } 1 .. sum(@sizes);
+
+    $t->redis('multi');
+    $t->redis(@$script, 8, $queue, 'mutt:ledger', 'mutt:dlq:rejected',
+        'mutt:rate_limit:ingestor', map({ "mutt:metrics:$_" } 1 .. 3),
+        "$queue:staged", $cap, 10, 0, 'mutt:dedup:', $limit, 60, 1,
+        scalar @sizes, @sizes, $elements[0]);
+    $t->redis('lpushx', "$queue:staged", @elements[1 .. $#elements]);
+    $t->redis('renamenx', "$queue:staged", $queue);
+    eval { $t->redis('exec') };
+    return join ' ', reverse $t->redis('lrange', $queue, 0, -1);
+}
+
+my $ingest = [ 'eval', text_of('ingest') ];
+
+is(staged(100, 0, $ingest, 2, 1), 'e1 e2 e3', 'all are there, in order');
+is(staged(100, 0, $ingest, 2), 'e1 e2 e3 e4 e5', 'behind what was there');
+is($t->redis('hget', 'mutt:ledger', 'accepted'), 5, 'all are counted');
+is($t->redis('get', 'mutt:metrics:1'), 5, 'in the minute too');
+
+my $before = 'e1 e2 e3 e4 e5';
+
+is(staged(7, 0, $ingest, 2, 1), $before, 'if one does not fit, none comes');
+is(staged(100, 6, $ingest, 4, 3), $before, 'nor above the limit');
+is(staged(100, 0, [ 'evalsha', '0' x 40 ], 2, 1), $before,
+    'nor where there is no script');
+$t->redis('config', 'set', 'maxmemory', 1);
+is(eval { staged(100, 0, $ingest, 2, 1) } // 'refused', 'refused',
+    'nor where there is no memory');
+$t->redis('config', 'set', 'maxmemory', 0);
+is($t->redis('hget', 'mutt:ledger', 'accepted'), 5, 'and none is counted');
+is($t->redis('exists', "$queue:staged"), 0, 'nothing stays behind');
+
+$t->redis('lpush', "$queue:staged", 'mine');
+is(staged(100, 0, $ingest, 2), $before,
+    'with a staging key that is somebody\'s, none comes');
+is($t->redis('hget', 'mutt:ledger', 'accepted'), 5, 'and none is counted');
+$t->redis('flushall');
 
 ###############################################################################
 # unhandled events

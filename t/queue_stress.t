@@ -65,12 +65,13 @@ sub push_batch {
 
     my @keys = ('mutt:ingest_queue', 'mutt:ledger', 'mutt:dlq:rejected',
         'mutt:rate_limit:ingestor', 'mutt:metrics:1m:x', 'mutt:metrics:1h:x',
-        'mutt:metrics:24h:x');
+        'mutt:metrics:24h:x', 'mutt:ingest_queue:staged');
     my @reply = $redis->eval($text, scalar @keys, @keys, 5000, 0, 600,
-        'mutt:dedup:', 0, 60, 1, 'k', scalar @$ids, 0, scalar @$ids, @$ids,
-        map { qq({"_attempts":0,"_replays":0,"n":$_}) } @$ids);
+        'mutt:dedup:', 0, 60, 0, 1, @$ids . ':0:' . @$ids . ':k',
+        map({ qq({"_attempts":0,"_replays":0,"n":$_}) } @$ids), @$ids);
 
-    return $reply[2] == 0;
+    # what is said of the request is that it was not simply queued
+    return @reply == 5 || $reply[6] == 0;
 }
 
 my $test = $$;

@@ -74,7 +74,7 @@ mutt_buf_reserve(mutt_buf_t *b, size_t n)
 
 
 void
-mutt_buf_add(mutt_buf_t *b, const void *data, size_t n)
+mutt_buf_add_more(mutt_buf_t *b, const void *data, size_t n)
 {
     if (n == 0) {
         return;
@@ -93,9 +93,19 @@ void
 mutt_buf_add_int(mutt_buf_t *b, int64_t n)
 {
     char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%lld", (long long) n);
+    char *p = digits + sizeof(digits);
+    uint64_t left = n < 0 ? 0 - (uint64_t) n : (uint64_t) n;
 
-    mutt_buf_add(b, digits, (size_t) len);
+    do {
+        *--p = (char) ('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+
+    if (n < 0) {
+        *--p = '-';
+    }
+
+    mutt_buf_add(b, p, (size_t) (digits + sizeof(digits) - p));
 }
 
 

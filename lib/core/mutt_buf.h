@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "mutt_error.h"
 #include "mutt_str.h"
@@ -50,7 +51,21 @@ mutt_buf_str(const mutt_buf_t *b)
  */
 char *mutt_buf_reserve(mutt_buf_t *b, size_t n);
 
-void mutt_buf_add(mutt_buf_t *b, const void *data, size_t n);
+/* mutt_buf_add() where there is no room yet. */
+void mutt_buf_add_more(mutt_buf_t *b, const void *data, size_t n);
+
+static inline void
+mutt_buf_add(mutt_buf_t *b, const void *data, size_t n)
+{
+    if (n < b->size - b->len && !b->failed) {
+        memcpy(b->data + b->len, data, n);
+        b->len += n;
+        return;
+    }
+
+    mutt_buf_add_more(b, data, n);
+}
+
 
 static inline void
 mutt_buf_add_str(mutt_buf_t *b, mutt_str_t s)

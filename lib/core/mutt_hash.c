@@ -4,8 +4,6 @@
 
 #include "mutt_hash.h"
 
-#include <stdio.h>
-
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
@@ -24,6 +22,7 @@ mutt_sha256(mutt_str_t data, unsigned char out[MUTT_SHA256_LEN])
 bool
 mutt_sha1_hex(mutt_str_t data, char out[41])
 {
+    static const char hex[] = "0123456789abcdef";
     unsigned char digest[SHA_DIGEST_LENGTH];
     SHA_CTX ctx;
 
@@ -33,8 +32,11 @@ mutt_sha1_hex(mutt_str_t data, char out[41])
     }
 
     for (int i = 0; i < SHA_DIGEST_LENGTH; i++) {
-        (void) snprintf(out + 2 * i, 3, "%02x", digest[i]);
+        out[2 * i] = hex[digest[i] >> 4];
+        out[2 * i + 1] = hex[digest[i] & 0x0f];
     }
+
+    out[40] = '\0';
 
     return true;
 }

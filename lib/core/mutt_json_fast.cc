@@ -32,6 +32,7 @@ struct mutt_json_reader_s {
     std::vector<std::string_view> names;
     std::vector<mutt_json_member_t> members;
     const char *base; /* the caller's input */
+    bool escapes;     /* are in it */
     size_t elements;
     size_t max_elements;
     int max_depth;
@@ -139,7 +140,7 @@ surrogates_paired(const char *p)
 bool
 check_escapes(mutt_json_reader_s *r, const char *p)
 {
-    return surrogates_paired(p) || fail(r, MUTT_JSON_UTF8, p);
+    return !r->escapes || surrogates_paired(p) || fail(r, MUTT_JSON_UTF8, p);
 }
 
 
@@ -634,6 +635,7 @@ read_bounded(mutt_json_reader_t *reader, mutt_str_t input,
         reader->names.clear();
         reader->members.clear();
         reader->base = input.data;
+        reader->escapes = memchr(input.data, '\\', input.len) != nullptr;
         reader->elements = 0;
         reader->fault = nullptr;
         reader->status = MUTT_JSON_OK;

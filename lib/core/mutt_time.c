@@ -227,6 +227,18 @@ mutt_time_from_epoch(double number, mutt_usec_t *at)
 }
 
 
+/* Writes n in so many digits. */
+static void
+put(char *out, int digits, unsigned n)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        out[i] = (char) ('0' + n % 10);
+        n /= 10;
+    }
+}
+
+
+/* printf() for each event would cost more than reading it. */
 void
 mutt_time_format(mutt_usec_t at, char out[MUTT_TIME_LEN + 1])
 {
@@ -242,11 +254,21 @@ mutt_time_format(mutt_usec_t at, char out[MUTT_TIME_LEN + 1])
 
     unsigned sec = (unsigned) (at / MUTT_USEC_SEC % DAY_SEC);
 
-    (void) snprintf(out, MUTT_TIME_LEN + 1,
-                    "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
-                    (unsigned) year % 10000, (unsigned) month % 100,
-                    (unsigned) day % 100, sec / 3600 % 100, sec / 60 % 60,
-                    sec % 60, (unsigned) (at % MUTT_USEC_SEC));
+    put(&out[0], 4, (unsigned) year);
+    out[4] = '-';
+    put(&out[5], 2, (unsigned) month);
+    out[7] = '-';
+    put(&out[8], 2, (unsigned) day);
+    out[10] = 'T';
+    put(&out[11], 2, sec / 3600);
+    out[13] = ':';
+    put(&out[14], 2, sec / 60 % 60);
+    out[16] = ':';
+    put(&out[17], 2, sec % 60);
+    out[19] = '.';
+    put(&out[20], 6, (unsigned) (at % MUTT_USEC_SEC));
+    out[26] = 'Z';
+    out[27] = '\0';
 }
 
 

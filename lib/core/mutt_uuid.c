@@ -1,8 +1,8 @@
 #include "mutt_uuid.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #define RANDOM_BUFFER 4096
 
@@ -117,25 +117,40 @@ fill(unsigned char *out, size_t n)
 }
 
 
+static unsigned char buffer[RANDOM_BUFFER];
+static size_t left;
+static bool watched; /* for forks */
+
+
+/* A child must not repeat its parent's bytes. */
+static void
+forget(void)
+{
+    left = 0;
+}
+
+
 bool
 mutt_random(void *out, size_t n)
 {
-    static unsigned char buffer[RANDOM_BUFFER];
-    static size_t left;
-    static pid_t owner;
-
     if (n > sizeof(buffer)) {
         return fill(out, n);
     }
 
-    /* a child must not repeat its parent's bytes */
-    if (n > left || owner != getpid()) {
+    if (!watched) {
+        if (pthread_atfork(NULL, NULL, forget) != 0) {
+            return fill(out, n);
+        }
+
+        watched = true;
+    }
+
+    if (n > left) {
         if (!fill(buffer, sizeof(buffer))) {
             return false;
         }
 
         left = sizeof(buffer);
-        owner = getpid();
     }
 
     left -= n;

@@ -155,6 +155,11 @@ has_control(mutt_str_t s)
     uint32_t cp;
 
     for (size_t i = 0; i < s.len;) {
+        if (s.data[i] >= 0x20 && s.data[i] < 0x7f) {
+            i++;
+            continue;
+        }
+
         size_t n = mutt_utf8_decode(s.data + i, s.len - i, &cp);
 
         if (n == 0 || cp < 0x20 || (cp >= 0x7f && cp <= 0x9f)) {

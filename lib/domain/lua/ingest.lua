@@ -1,21 +1,33 @@
 #!lua
--- Takes the events of all requests that were ready in one turn of nginx's
--- event loop.
+-- Takes the events of all requests that were ready together.
 --
 -- KEYS  1 ingest queue, 2 ledger, 3 rejected list, 4 rate limit,
---       5 minute, 6 hour, 7 day counter
+--       5 minute, 6 hour, 7 day counter, 8 where the queue is staged
 -- ARGV  cap, rejected_max, dedup_window_s, dedup prefix, rate_limit (0: off),
---       rate_window_s, n_requests; then per request: key id, n_events,
---       n_rejected, n_ids (0, or n_events: some were chosen by the client),
---       n_ids ids ("" where it is not the client's), n_events elements,
---       n_rejected elements
--- Returns {accepted in all, limiter failed 0/1}, then per request: status
---       (0 queued, 1 queue full, 2 rate limited, 3 larger than the window),
---       depth after, pushed, duplicates, remaining (-1: no limit), reset s
+--       rate_window_s, staged 0/1, n_requests; per request how many events, as "n", or as
+--       "n:n_rejected:n_ids:key id" where it has more than events (n_ids is 0,
+--       or n: some ids were chosen by the client); then the elements of all
+--       requests, then their rejected elements, then their ids ("" where it
+--       is not the client's)
+-- Returns {accepted in all, limiter 0 off 1 on 2 failed, depth before, events
+--       the limit leaves before, reset s}, then for each request that was not
+--       simply queued: its number from 0, status (0 queued, 1 queue full,
+--       2 rate limited, 3 larger than the window), pushed, duplicates;
+--       or {-1} if staged and not all requests can be queued: nothing was done
+--
+-- Staged, it is the first command of a transaction: requests have nothing but
+-- events, of which the first alone is here.  If all can be queued they are
+-- counted, and the queue gets the first and the staging key as its name, to
+-- which the transaction then pushes the others by LPUSHX, and gives the queue
+-- its name again.  If not, or if this script did not run at all, LPUSHX finds
+-- no key and does nothing.  What a command pushes costs Redis a third of what
+-- a script does, which gets every element copied.
 --
 -- A request is taken whole or not at all; queue, ledger and counters change
 -- together.  Without allow-oom on purpose: a full Redis refuses new events,
--- not old ones.
+-- not old ones.  Each call of a command costs about as much as an event, so
+-- types are looked at by the reads that are needed anyway, and events of
+-- requests that stand together are pushed together.
 
 local queue, ledger, rejected, rate = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local cap = tonumber(ARGV[1])
@@ -24,70 +36,122 @@ local dedup_window = tonumber(ARGV[3])
 local dedup_prefix = ARGV[4]
 local limit = tonumber(ARGV[5])
 local window = tonumber(ARGV[6])
-local n_requests = tonumber(ARGV[7])
+local staged = ARGV[7] == '1'
+local n_requests = tonumber(ARGV[8])
+local stage = KEYS[8]
 
+local HEAD = 8
 local CHUNK = 1000
 
-local function is(key, kind)
-    local t = redis.call('TYPE', key).ok
-    return t == 'none' or t == kind
+local call, pcall = redis.call, redis.pcall
+local floor, min, max = math.floor, math.min, math.max
+
+local depth = pcall('LLEN', queue)
+if type(depth) ~= 'number' then
+    return redis.error_reply('WRONGTYPE ' .. queue .. ' is no list')
 end
 
-for _, key in ipairs({queue, rejected}) do
-    if not is(key, 'list') then
-        return redis.error_reply('WRONGTYPE ' .. key .. ' is no list')
-    end
-end
-
-if not is(ledger, 'hash') then
+local total = pcall('HGET', ledger, 'accepted')
+if type(total) == 'table' then
     return redis.error_reply('WRONGTYPE ' .. ledger .. ' is no hash')
+end
+if total and not string.find(total, '^%-?%d+$') then
+    return redis.error_reply('WRONGTYPE ' .. ledger .. ' counts no events')
 end
 
 -- sliding window of two buckets: the one before counts by the share of it
 -- that the window still covers
-local limiter_failed = 0
-local slot, share, used, previous, reset = 0, 0, 0, 0, 0
-
-if limit > 0 and not is(rate, 'hash') then
-    limiter_failed = 1
-    limit = 0
-end
+local limiter = 0
+local slot, used, previous, reset, in_window = 0, 0, 0, 0, 0
+local same = false
 
 if limit > 0 then
-    local now = redis.call('TIME')
-    local t = tonumber(now[1]) + tonumber(now[2]) / 1000000
-    slot = math.floor(t / window)
-    local passed = t / window - slot
-    share = 1 - passed
-    reset = math.max(1, math.ceil(share * window))
-    local h = redis.call('HMGET', rate, 'slot', 'used', 'previous', 'window')
-    local old = tonumber(h[1]) or -1
-    if tonumber(h[4]) == window then
-        if old == slot then
-            used = tonumber(h[2]) or 0
-            previous = tonumber(h[3]) or 0
-        elseif old == slot - 1 then
-            previous = tonumber(h[2]) or 0
+    local h = pcall('HMGET', rate, 'slot', 'used', 'previous', 'window')
+    if h.err then
+        limiter = 2
+        limit = 0
+    else
+        limiter = 1
+        local now = call('TIME')
+        local t = (tonumber(now[1]) + tonumber(now[2]) / 1000000) / window
+        slot = floor(t)
+        local share = 1 - (t - slot)
+        reset = max(1, math.ceil(share * window))
+        if tonumber(h[4]) == window then
+            local old = tonumber(h[1]) or -1
+            if old == slot then
+                same = true
+                used = tonumber(h[2]) or 0
+                previous = tonumber(h[3]) or 0
+            elseif old == slot - 1 then
+                previous = tonumber(h[2]) or 0
+            end
         end
+        in_window = floor(previous * share) + used
     end
 end
 
-local depth = redis.call('LLEN', queue)
+local before, left, used_before = depth, limit - in_window, used
 local accepted, kept = 0, 0
-local at = 8
-local answers = {}
+local exceptions, more = {}, {}
+local behind, all_rejected = HEAD + n_requests + 1, 0
+
+-- where things are: rejected elements and ids come behind all elements
+for r = 1, n_requests do
+    local head = ARGV[HEAD + r]
+    local n = tonumber(head)
+    if not n then
+        local a, b, c, key = string.match(head, '^(%d+):(%d+):(%d+):(.*)$')
+        n = tonumber(a)
+        more[r] = {n = n, rejected = tonumber(b), ids = tonumber(c),
+            key = key}
+        all_rejected = all_rejected + more[r].rejected
+    end
+    behind = behind + n
+end
+
+if all_rejected > 0 and rejected_max > 0 then
+    local kind = call('TYPE', rejected).ok
+    if kind ~= 'none' and kind ~= 'list' then
+        return redis.error_reply('WRONGTYPE ' .. rejected .. ' is no list')
+    end
+end
+
+local function push(list, first, last)
+    for i = first, last, CHUNK do
+        call('LPUSH', list, unpack(ARGV, i, min(i + CHUNK - 1, last)))
+    end
+end
+
+-- what is still to be pushed, up to the request that is looked at
+local from, to = HEAD + n_requests + 1, HEAD + n_requests
+local at, rejects_at, ids_at = from, behind, behind + all_rejected
+
+-- those of n events that are new, for a request that names ids of its own
+local function push_new(m)
+    local chunk, pushed = {}, 0
+    for i = 0, m.n - 1 do
+        local own = ARGV[ids_at + i]
+        if own == '' or call('SET', dedup_prefix .. m.key .. ':' .. own, '1',
+            'NX', 'EX', dedup_window) then
+            chunk[#chunk + 1] = ARGV[at + i]
+            pushed = pushed + 1
+            if #chunk == CHUNK then
+                call('LPUSH', queue, unpack(chunk))
+                chunk = {}
+            end
+        end
+    end
+    if #chunk > 0 then
+        call('LPUSH', queue, unpack(chunk))
+    end
+    return pushed
+end
 
 for r = 1, n_requests do
-    local key_id = ARGV[at]
-    local n = tonumber(ARGV[at + 1])
-    local n_rejected = tonumber(ARGV[at + 2])
-    local ids = at + 4
-    local first = ids + tonumber(ARGV[at + 3])
-    local behind = first + n
-    at = behind + n_rejected
-
-    local status = 0
-    local in_window = math.floor(previous * share) + used
+    local m = more[r]
+    local n = m and m.n or tonumber(ARGV[HEAD + r])
+    local status, pushed = 0, n
 
     if limit > 0 and n > limit then
         status = 3
@@ -97,45 +161,25 @@ for r = 1, n_requests do
         status = 1
     end
 
-    local pushed, duplicates = 0, 0
-
-    if status == 0 and (first == ids or dedup_window <= 0) then
-        for i = first, behind - 1, CHUNK do
-            redis.call('LPUSH', queue,
-                unpack(ARGV, i, math.min(i + CHUNK, behind) - 1))
-        end
-        pushed = n
-    elseif status == 0 then
-        local chunk = {}
-        for i = first, behind - 1 do
-            local own = ARGV[i - n]
-            local fresh = true
-            if own ~= '' then
-                fresh = redis.call('SET', dedup_prefix .. key_id .. ':' .. own,
-                    '1', 'NX', 'EX', dedup_window)
-            end
-            if fresh then
-                chunk[#chunk + 1] = ARGV[i]
-                pushed = pushed + 1
-                if #chunk == CHUNK then
-                    redis.call('LPUSH', queue, unpack(chunk))
-                    chunk = {}
-                end
-            else
-                duplicates = duplicates + 1
-            end
-        end
-        if #chunk > 0 then
-            redis.call('LPUSH', queue, unpack(chunk))
-        end
+    if status ~= 0 then
+        pushed = 0
+    elseif staged then
+        -- LPUSHX does it
+    elseif m and m.ids > 0 and dedup_window > 0 then
+        push(queue, from, to)
+        pushed = push_new(m)
+        from, to = at + n, at + n - 1
+    elseif to == at - 1 then
+        to = at + n - 1
+    else
+        push(queue, from, to)
+        from, to = at, at + n - 1
     end
 
     if status == 0 then
-        for i = behind, at - 1 do
-            if rejected_max > 0 then
-                redis.call('LPUSH', rejected, ARGV[i])
-                kept = kept + 1
-            end
+        if m and m.rejected > 0 and rejected_max > 0 then
+            push(rejected, rejects_at, rejects_at + m.rejected - 1)
+            kept = kept + m.rejected
         end
         depth = depth + pushed
         accepted = accepted + pushed
@@ -143,45 +187,57 @@ for r = 1, n_requests do
         in_window = in_window + n
     end
 
-    local remaining = -1
-    if limit > 0 then
-        remaining = math.max(0, limit - in_window)
+    if status ~= 0 or pushed ~= n then
+        local e = #exceptions
+        exceptions[e + 1], exceptions[e + 2] = r - 1, status
+        exceptions[e + 3] = pushed
+        exceptions[e + 4] = status == 0 and n - pushed or 0
     end
 
-    local a = #answers
-    answers[a + 1], answers[a + 2], answers[a + 3] = status, depth, pushed
-    answers[a + 4], answers[a + 5], answers[a + 6] = duplicates, remaining,
-        reset
+    at = at + n
+    if m then
+        rejects_at = rejects_at + m.rejected
+        ids_at = ids_at + m.ids
+    end
+end
+
+if not staged then
+    push(queue, from, to)
+elseif #exceptions > 0 then
+    return {-1}
+elseif call('EXISTS', stage) == 1 then
+    return redis.error_reply('ERR ' .. stage .. ' exists')
+else
+    if before > 0 then
+        call('RENAME', queue, stage)
+    end
+    call('LPUSH', stage, ARGV[from])
 end
 
 if kept > 0 then
-    redis.call('LTRIM', rejected, 0, rejected_max - 1)
+    call('LTRIM', rejected, 0, rejected_max - 1)
 end
 
-if limit > 0 then
-    redis.call('HSET', rate, 'slot', slot, 'used', used, 'previous', previous,
-        'window', window)
-    redis.call('EXPIRE', rate, 2 * window)
+if limit > 0 and used > used_before then
+    if same then
+        call('HSET', rate, 'used', used)
+    else
+        call('HSET', rate, 'slot', slot, 'used', used, 'previous', previous,
+            'window', window)
+        call('EXPIRE', rate, 2 * window)
+    end
 end
-
-local total
 
 if accepted > 0 then
-    total = redis.call('HINCRBY', ledger, 'accepted', accepted)
+    total = call('HINCRBY', ledger, 'accepted', accepted)
     for i, ttl in ipairs({7200, 172800, 2592000}) do
-        if is(KEYS[4 + i], 'string') then
-            -- what was pushed stays pushed, whatever is in a statistic
-            redis.pcall('INCRBY', KEYS[4 + i], accepted)
-            redis.call('EXPIRE', KEYS[4 + i], ttl)
+        -- what was pushed stays pushed, whatever is in a statistic
+        if pcall('INCRBY', KEYS[4 + i], accepted) == accepted then
+            call('EXPIRE', KEYS[4 + i], ttl)
         end
     end
 else
-    total = tonumber(redis.call('HGET', ledger, 'accepted')) or 0
+    total = tonumber(total or 0)
 end
 
-local reply = {total, limiter_failed}
-for i = 1, #answers do
-    reply[2 + i] = answers[i]
-end
-
-return reply
+return {total, limiter, before, left, reset, unpack(exceptions)}
