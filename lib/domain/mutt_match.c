@@ -225,6 +225,13 @@ mutt_matcher_destroy(mutt_matcher_t *matcher)
 }
 
 
+mutt_wide_t *
+mutt_matcher_wide(mutt_matcher_t *matcher)
+{
+    return mutt_text_matcher_wide(matcher->text);
+}
+
+
 size_t
 mutt_matcher_count(const mutt_matcher_t *matcher)
 {

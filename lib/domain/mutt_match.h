@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "core/mutt_error.h"
+#include "mutt_match_wide.h"
 #include "mutt_rule.h"
 
 typedef struct mutt_matcher_s mutt_matcher_t;
@@ -39,6 +40,13 @@ MUTT_CHECKED mutt_rc_t mutt_matcher_create(const mutt_rule_t *rules, size_t n,
                                            mutt_match_report_t report,
                                            void *data, mutt_matcher_t **matcher,
                                            mutt_err_t *err);
+
+/*
+ * What is still to be built, for messages that are not ASCII: to be handed to
+ * mutt_wide_build() and released; NULL if nothing is.  Until then PCRE2 does
+ * its work, slower.
+ */
+mutt_wide_t *mutt_matcher_wide(mutt_matcher_t *matcher);
 
 /* Accepts NULL. */
 void mutt_matcher_destroy(mutt_matcher_t *matcher);

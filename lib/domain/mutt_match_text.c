@@ -5,6 +5,12 @@
  * in one pass.  Of what it can't read it often reads a superset, so that PCRE2
  * only has to confirm the few candidates; the rest PCRE2 tries one by one.
  *
+ * In a message that is ASCII, a pattern that is ASCII means the same with
+ * ASCII's classes as with Unicode's, and is compiled twenty times as fast: such
+ * patterns are narrow, and have a database of their own.  For other messages
+ * they have another one, built behind the matcher's back (mutt_match_wide.h);
+ * until it is there, PCRE2 tries them one by one.
+ *
  * Rules with the same pattern are one entry, whose ranks say which of them
  * an event of some severity belongs to.  So the cost of an event grows with
  * the patterns that occur in it, not with the rules there are.
@@ -21,6 +27,7 @@
 
 #include "core/mutt_buf.h"
 #include "mutt_match_cost.h"
+#include "mutt_match_hyper.h"
 #include "mutt_match_literal.h"
 #include "mutt_regex.h"
 
@@ -46,8 +53,9 @@ typedef struct {
     uint32_t first;        /* the lowest rank of all */
     int32_t rule_id;       /* of that rank */
     engine_t engine;
+    bool narrow; /* the engine sees it in messages that are ASCII */
     unsigned strikes;
-    mutt_regex_t *regex; /* where PCRE2 decides, else NULL */
+    mutt_regex_t *regex; /* where PCRE2 may have to decide, else NULL */
 } entry_t;
 
 /* A candidate of one scan. */
@@ -59,13 +67,18 @@ typedef struct {
 struct mutt_text_matcher_s {
     hs_database_t *plain; /* of literals; NULL: there are none */
     hs_database_t *database;
-    hs_scratch_t *scratch; /* for both */
-    mutt_buf_t folded;     /* a message, when it is not scanned as it is */
+    hs_database_t *narrow; /* for messages that are ASCII */
+    mutt_wide_t *wide;     /* for others; NULL: there are no such patterns */
+    const hs_database_t *adopted; /* of wide, once it was built */
+    hs_scratch_t *scratch;        /* for all */
+    mutt_buf_t folded; /* a message, when it is not scanned as it is */
     mutt_regex_scratch_t *regex_scratch;
     entry_t *entries; /* Hyperscan's ids are indices */
     size_t n;
-    uint32_t *slow; /* entries that Hyperscan does not see, by rank */
+    uint32_t *slow; /* entries that Hyperscan never sees, by rank */
     size_t n_slow;
+    uint32_t *unseen; /* those it does not see in other messages, by rank */
+    size_t n_unseen;
     candidate_t *candidates;
     uint64_t cost; /* of the patterns that Hyperscan compiles */
 };
@@ -88,28 +101,24 @@ typedef struct {
 } expressions_t;
 
 
-static unsigned
-flags_of(engine_t engine)
-{
-    unsigned flags = HS_FLAG_CASELESS | HS_FLAG_UTF8 | HS_FLAG_UCP |
-                     HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY;
+/* Which of the databases. */
+typedef enum { PART_PLAIN, PART_NARROW, PART_REST } part_t;
 
-    return engine == ENGINE_CONFIRM ? flags | HS_FLAG_PREFILTER : flags;
+
+static part_t
+part_of(const entry_t *entry)
+{
+    return entry->engine == ENGINE_PLAIN ? PART_PLAIN
+           : entry->narrow               ? PART_NARROW
+                                         : PART_REST;
 }
 
 
 static bool
-hyperscan_reads(const char *text, engine_t engine)
+hyperscan_reads(const char *text, engine_t engine, bool narrow)
 {
-    hs_compile_error_t *error = NULL;
-    hs_expr_info_t *info = NULL;
-    bool reads =
-        hs_expression_info(text, flags_of(engine), &info, &error) == HS_SUCCESS;
-
-    free(info);
-    (void) hs_free_compile_error(error);
-
-    return reads;
+    return mutt_hyper_reads(
+        text, mutt_hyper_flags(!narrow, engine == ENGINE_CONFIRM));
 }
 
 
@@ -127,9 +136,32 @@ is_plain(mutt_str_t text)
 }
 
 
+/*
+ * Whether a pattern means the same in ASCII when it is read as ASCII.  One that
+ * names a character by its number, or asks for another reading, may not.
+ */
+static bool
+is_narrow(const char *text)
+{
+    if (!is_plain(mutt_str(text)) || strstr(text, "\\x") != NULL ||
+        strncmp(text, "(*", 2) == 0) {
+        return false;
+    }
+
+    for (const char *p = strchr(text, '\\'); p != NULL && p[1] != '\0';
+         p = strchr(p + 2, '\\')) {
+        if (p[1] >= '0' && p[1] <= '9') {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 /* The fastest engine that means by text what PCRE2 means by it. */
 static engine_t
-engine_of(const char *text)
+engine_of(const char *text, bool narrow)
 {
     if (mutt_match_cost(mutt_str(text)) > MUTT_MATCH_COST_FAST) {
         return ENGINE_SLOW;
@@ -142,20 +174,21 @@ engine_of(const char *text)
         return ENGINE_SLOW;
     }
 
-    if (hyperscan_reads(text, ENGINE_FAST)) {
+    if (hyperscan_reads(text, ENGINE_FAST, narrow)) {
         return ENGINE_FAST;
     }
 
-    return hyperscan_reads(text, ENGINE_CONFIRM) ? ENGINE_CONFIRM : ENGINE_SLOW;
+    return hyperscan_reads(text, ENGINE_CONFIRM, narrow) ? ENGINE_CONFIRM
+                                                         : ENGINE_SLOW;
 }
 
 
 /* The engine of one more pattern, since compiling all has to end some day. */
 static engine_t
-next_engine_of(mutt_text_matcher_t *m, const char *text)
+next_engine_of(mutt_text_matcher_t *m, const char *text, bool narrow)
 {
     uint64_t cost = mutt_match_cost(mutt_str(text));
-    engine_t engine = engine_of(text);
+    engine_t engine = engine_of(text, narrow);
 
     if (engine == ENGINE_SLOW || cost <= MUTT_MATCH_COST_LITTLE) {
         return engine;
@@ -236,11 +269,12 @@ add_entry(build_t *b, mutt_text_pattern_t *patterns, size_t n)
         return true;
     }
 
-    entry->engine = patterns->regex ? next_engine_of(m, text)
+    entry->narrow = patterns->regex && is_narrow(text);
+    entry->engine = patterns->regex ? next_engine_of(m, text, entry->narrow)
                     : plain         ? ENGINE_PLAIN
                                     : ENGINE_FAST;
 
-    if (entry->engine == ENGINE_FAST) {
+    if (entry->engine == ENGINE_FAST && !entry->narrow) {
         mutt_regex_destroy(entry->regex);
         entry->regex = NULL;
     }
@@ -296,19 +330,24 @@ demote(build_t *b, size_t i, mutt_err_t *err)
         return MUTT_INVALID;
     }
 
-    entry->engine = entry->engine == ENGINE_FAST &&
-                            hyperscan_reads(b->texts[i], ENGINE_CONFIRM)
-                        ? ENGINE_CONFIRM
-                        : ENGINE_SLOW;
+    entry->engine =
+        entry->engine == ENGINE_FAST &&
+                hyperscan_reads(b->texts[i], ENGINE_CONFIRM, entry->narrow)
+            ? ENGINE_CONFIRM
+            : ENGINE_SLOW;
 
     return MUTT_OK;
 }
 
 
 static mutt_rc_t
-demote_all(build_t *b, mutt_err_t *err)
+demote_all(build_t *b, part_t part, mutt_err_t *err)
 {
     for (size_t i = 0; i < b->m->n; i++) {
+        if (part_of(&b->m->entries[i]) != part) {
+            continue;
+        }
+
         if (!add_regex(&b->m->entries[i], b->texts[i], err)) {
             return MUTT_INVALID;
         }
@@ -321,17 +360,18 @@ demote_all(build_t *b, mutt_err_t *err)
 
 
 static void
-collect(const build_t *b, bool plain, expressions_t *x)
+collect(const build_t *b, part_t part, expressions_t *x)
 {
     x->n = 0;
 
     for (size_t i = 0; i < b->m->n; i++) {
-        engine_t engine = b->m->entries[i].engine;
+        const entry_t *entry = &b->m->entries[i];
 
-        if (engine != ENGINE_SLOW && (engine == ENGINE_PLAIN) == plain) {
+        if (entry->engine != ENGINE_SLOW && part_of(entry) == part) {
             x->texts[x->n] = b->texts[i];
             x->lens[x->n] = strlen(b->texts[i]);
-            x->flags[x->n] = flags_of(engine);
+            x->flags[x->n] = mutt_hyper_flags(part != PART_NARROW,
+                                              entry->engine == ENGINE_CONFIRM);
             x->ids[x->n++] = (unsigned) i;
         }
     }
@@ -362,7 +402,7 @@ compile_plain(build_t *b, expressions_t *x, mutt_err_t *err)
 {
     hs_compile_error_t *error = NULL;
 
-    collect(b, true, x);
+    collect(b, PART_PLAIN, x);
 
     if (x->n == 0 || hs_compile_lit_multi(x->texts, x->flags, x->ids, x->lens,
                                           (unsigned) x->n, HS_MODE_BLOCK, NULL,
@@ -387,23 +427,23 @@ compile_plain(build_t *b, expressions_t *x, mutt_err_t *err)
  * to a slower engine, so that no rule can keep the others from loading.
  */
 static mutt_rc_t
-compile(build_t *b, expressions_t *x, mutt_err_t *err)
+compile(build_t *b, part_t part, hs_database_t **database, expressions_t *x,
+        mutt_err_t *err)
 {
     for (;;) {
         hs_compile_error_t *error = NULL;
 
-        collect(b, false, x);
+        collect(b, part, x);
 
-        if (x->n == 0 ||
-            hs_compile_multi(x->texts, x->flags, x->ids, (unsigned) x->n,
-                             HS_MODE_BLOCK, NULL, &b->m->database,
-                             &error) == HS_SUCCESS) {
+        if (x->n == 0 || hs_compile_multi(x->texts, x->flags, x->ids,
+                                          (unsigned) x->n, HS_MODE_BLOCK, NULL,
+                                          database, &error) == HS_SUCCESS) {
             return MUTT_OK;
         }
 
         int culprit = error->expression;
-        mutt_rc_t rc =
-            culprit < 0 ? demote_all(b, err) : demote(b, x->ids[culprit], err);
+        mutt_rc_t rc = culprit < 0 ? demote_all(b, part, err)
+                                   : demote(b, x->ids[culprit], err);
 
         (void) hs_free_compile_error(error);
 
@@ -438,7 +478,11 @@ build_database(build_t *b, mutt_err_t *err)
             : compile_plain(b, &x, err);
 
     if (rc == MUTT_OK) {
-        rc = compile(b, &x, err);
+        rc = compile(b, PART_REST, &b->m->database, &x, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = compile(b, PART_NARROW, &b->m->narrow, &x, err);
     }
 
     free(x.texts);
@@ -447,7 +491,8 @@ build_database(build_t *b, mutt_err_t *err)
     free(x.lens);
 
     if (rc == MUTT_OK && !(alloc_scratch(b->m, b->m->plain) &&
-                           alloc_scratch(b->m, b->m->database))) {
+                           alloc_scratch(b->m, b->m->database) &&
+                           alloc_scratch(b->m, b->m->narrow))) {
         rc = mutt_fail(err, MUTT_NOMEM, "out of memory for a scan");
     }
 
@@ -479,6 +524,54 @@ list_slow(mutt_text_matcher_t *m)
 }
 
 
+/* Lists the narrow entries that nothing but PCRE2 finds in other messages. */
+static void
+list_unseen(mutt_text_matcher_t *m)
+{
+    m->n_unseen = 0;
+
+    for (size_t i = 0; i < m->n; i++) {
+        const entry_t *entry = &m->entries[i];
+
+        if (entry->narrow && entry->engine != ENGINE_SLOW &&
+            (m->adopted == NULL ||
+             mutt_wide_kind(m->wide, (uint32_t) i) == MUTT_WIDE_UNSEEN)) {
+            m->unseen[m->n_unseen++] = (uint32_t) i;
+        }
+    }
+
+    qsort_r(m->unseen, m->n_unseen, sizeof(uint32_t), by_first, m);
+}
+
+
+static mutt_rc_t
+prepare_wide(build_t *b, mutt_err_t *err)
+{
+    mutt_text_matcher_t *m = b->m;
+
+    list_unseen(m);
+
+    if (m->n_unseen == 0) {
+        return MUTT_OK;
+    }
+
+    m->wide = mutt_wide_create(m->n);
+
+    for (size_t i = 0; m->wide != NULL && i < m->n_unseen; i++) {
+        uint32_t id = m->unseen[i];
+
+        if (!mutt_wide_add(m->wide, b->texts[id], id)) {
+            mutt_wide_release(m->wide);
+            m->wide = NULL;
+        }
+    }
+
+    return m->wide != NULL
+               ? MUTT_OK
+               : mutt_fail(err, MUTT_NOMEM, "out of memory for patterns");
+}
+
+
 static mutt_rc_t
 build(build_t *b, mutt_text_pattern_t *patterns, size_t n, mutt_err_t *err)
 {
@@ -486,13 +579,14 @@ build(build_t *b, mutt_text_pattern_t *patterns, size_t n, mutt_err_t *err)
 
     m->entries = calloc(n + 1, sizeof(entry_t));
     m->slow = calloc(n + 1, sizeof(uint32_t));
+    m->unseen = calloc(n + 1, sizeof(uint32_t));
     m->candidates = calloc(n + 1, sizeof(candidate_t));
     m->regex_scratch = mutt_regex_scratch_create();
     mutt_buf_init(&m->folded, FOLDED_MAX);
     b->texts = calloc(n + 1, sizeof(char *));
 
-    if (m->entries == NULL || m->slow == NULL || m->candidates == NULL ||
-        m->regex_scratch == NULL || b->texts == NULL) {
+    if (m->entries == NULL || m->slow == NULL || m->unseen == NULL ||
+        m->candidates == NULL || m->regex_scratch == NULL || b->texts == NULL) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a matcher");
     }
 
@@ -504,6 +598,7 @@ build(build_t *b, mutt_text_pattern_t *patterns, size_t n, mutt_err_t *err)
 
     if (rc == MUTT_OK) {
         list_slow(m);
+        rc = prepare_wide(b, err);
     }
 
     return rc;
@@ -559,11 +654,21 @@ mutt_text_matcher_destroy(mutt_text_matcher_t *matcher)
     (void) hs_free_database(matcher->plain);
     mutt_buf_done(&matcher->folded);
     (void) hs_free_database(matcher->database);
+    (void) hs_free_database(matcher->narrow);
+    mutt_wide_release(matcher->wide);
     mutt_regex_scratch_destroy(matcher->regex_scratch);
     free(matcher->entries);
     free(matcher->slow);
+    free(matcher->unseen);
     free(matcher->candidates);
     free(matcher);
+}
+
+
+mutt_wide_t *
+mutt_text_matcher_wide(mutt_text_matcher_t *matcher)
+{
+    return matcher->wide == NULL ? NULL : mutt_wide_hold(matcher->wide);
 }
 
 
@@ -582,6 +687,7 @@ typedef struct {
     int severity;
     bool trap;
     uint32_t best;
+    bool wide; /* the message is not ASCII */
     size_t n_candidates;
     mutt_match_report_t report;
     void *data;
@@ -592,6 +698,16 @@ static uint32_t
 rank_of(const scan_t *scan, const entry_t *entry)
 {
     return mutt_ranks_of(&entry->ranks[scan->trap], scan->severity);
+}
+
+
+/* Whether Hyperscan's word counts. */
+static bool
+is_sure(const scan_t *scan, const entry_t *entry, unsigned id)
+{
+    return scan->wide && entry->narrow
+               ? mutt_wide_kind(scan->m->wide, id) == MUTT_WIDE_SURE
+               : entry->engine != ENGINE_CONFIRM;
 }
 
 
@@ -611,7 +727,7 @@ on_match(unsigned id, unsigned long long from, unsigned long long to,
         return 0;
     }
 
-    if (entry->regex == NULL) {
+    if (is_sure(scan, entry, id)) {
         scan->best = rank;
     } else {
         scan->m->candidates[scan->n_candidates++] =
@@ -675,11 +791,12 @@ confirm(scan_t *scan, mutt_str_t text)
 }
 
 
+/* Tries a list of entries with PCRE2. */
 static void
-try_slow(scan_t *scan, mutt_str_t text)
+try_slow(scan_t *scan, const uint32_t *list, size_t n, mutt_str_t text)
 {
-    for (size_t i = 0; i < scan->m->n_slow; i++) {
-        entry_t *entry = &scan->m->entries[scan->m->slow[i]];
+    for (size_t i = 0; i < n; i++) {
+        entry_t *entry = &scan->m->entries[list[i]];
         uint32_t rank = rank_of(scan, entry);
 
         if (entry->first >= scan->best) {
@@ -743,6 +860,49 @@ scan_with(scan_t *scan, const hs_database_t *database, mutt_str_t text)
 }
 
 
+static bool
+is_ascii(mutt_str_t text)
+{
+    unsigned char all = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        all |= (unsigned char) text.data[i];
+    }
+
+    return all < 0x80;
+}
+
+
+/* Takes the other database, if it has come; without memory PCRE2 goes on. */
+static void
+adopt(mutt_text_matcher_t *m)
+{
+    if (m->adopted != NULL || m->wide == NULL) {
+        return;
+    }
+
+    const hs_database_t *built = mutt_wide_database(m->wide);
+
+    if (built == NULL || !alloc_scratch(m, built)) {
+        return;
+    }
+
+    m->adopted = built;
+    list_unseen(m);
+}
+
+
+/* What is narrow, in a message that is not. */
+static void
+scan_wide(scan_t *scan, mutt_str_t text)
+{
+    adopt(scan->m);
+    scan_with(scan, scan->m->adopted, text);
+    confirm(scan, text);
+    try_slow(scan, scan->m->unseen, scan->m->n_unseen, text);
+}
+
+
 uint32_t
 mutt_text_matcher_match(mutt_text_matcher_t *matcher,
                         const mutt_match_input_t *input, bool trap,
@@ -763,8 +923,16 @@ mutt_text_matcher_match(mutt_text_matcher_t *matcher,
     }
 
     scan_with(&scan, matcher->database, text);
-    confirm(&scan, text);
-    try_slow(&scan, text);
+    scan.wide = !is_ascii(text);
+
+    if (scan.wide) {
+        scan_wide(&scan, text);
+    } else {
+        scan_with(&scan, matcher->narrow, text);
+        confirm(&scan, text);
+    }
+
+    try_slow(&scan, matcher->slow, matcher->n_slow, text);
 
     return scan.best;
 }

@@ -4,6 +4,7 @@
 #define MUTT_MATCH_TEXT_H
 
 #include "mutt_match.h"
+#include "mutt_match_wide.h"
 #include "mutt_rank.h"
 
 typedef struct mutt_text_matcher_s mutt_text_matcher_t;
@@ -26,6 +27,9 @@ MUTT_CHECKED mutt_rc_t mutt_text_matcher_create(
 
 /* Accepts NULL. */
 void mutt_text_matcher_destroy(mutt_text_matcher_t *matcher);
+
+/* As mutt_matcher_wide(). */
+mutt_wide_t *mutt_text_matcher_wide(mutt_text_matcher_t *matcher);
 
 /* Tries patterns again that were switched off for hitting limits. */
 void mutt_text_matcher_forgive(mutt_text_matcher_t *matcher);

@@ -3,9 +3,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/mutt_time.h"
+
+#define NICE 19
 
 typedef enum {
     PHASE_IDLE,
@@ -155,10 +159,32 @@ compile(mutt_loader_t *l, const mutt_rules_t *rules)
 }
 
 
+/*
+ * Builds what a generation that is in use already may do without; one after
+ * the other, and whatever else runs goes first.
+ */
+static void
+build_rest(mutt_wide_t *wide)
+{
+    static pthread_mutex_t building = PTHREAD_MUTEX_INITIALIZER;
+
+    if (wide == NULL) {
+        return;
+    }
+
+    (void) setpriority(PRIO_PROCESS, (id_t) gettid(), NICE);
+    (void) pthread_mutex_lock(&building);
+    mutt_wide_build(wide);
+    (void) pthread_mutex_unlock(&building);
+    mutt_wide_release(wide);
+}
+
+
 static void *
 load_main(void *data)
 {
     mutt_loader_t *l = data;
+    mutt_wide_t *wide = NULL;
     mutt_rules_t *rules = NULL;
     mutt_usec_t began = mutt_time_mono();
 
@@ -170,6 +196,10 @@ load_main(void *data)
         compile(l, rules);
     }
 
+    if (l->load.generation != NULL) {
+        wide = mutt_matcher_wide(l->load.generation->matcher);
+    }
+
     mutt_rules_destroy(rules);
     l->load.seconds =
         (double) (mutt_time_mono() - began) / (double) MUTT_USEC_SEC;
@@ -177,6 +207,9 @@ load_main(void *data)
     if (!move_to(l, PHASE_DONE)) {
         free_loader(l);
     }
+
+    /* from here on the loader may be gone */
+    build_rest(wide);
 
     return NULL;
 }

@@ -463,6 +463,18 @@ put_utf8(char *out, uint32_t cp)
 }
 
 
+static void
+build_wide(mutt_matcher_t *matcher)
+{
+    mutt_wide_t *wide = mutt_matcher_wide(matcher);
+
+    if (wide != NULL) {
+        mutt_wide_build(wide);
+        mutt_wide_release(wide);
+    }
+}
+
+
 /*
  * A pattern of pieces that engines read differently, if any.  Whatever is
  * chosen to look for it must find what PCRE2 finds.
@@ -519,6 +531,14 @@ all_engines_mean_the_same(void **state)
         "\\R",
         "[]a]",
         "[[:alpha:]]",
+        "[[:punct:]]",
+        "[[:space:]]",
+        "[^\\w]",
+        "[\\w.-]",
+        "[^\\S]",
+        "\\xe9",
+        "[^\\xe9]",
+        "\\351",
         "[[:^digit:]]",
         "\\N",
         "\xe2\x84\xaa",
@@ -582,11 +602,22 @@ all_engines_mean_the_same(void **state)
         mutt_rule_t rule = rule_of(pattern, 1);
         mutt_matcher_t *matcher = matcher_of(&rule, 1);
 
-        for (int t = 0; t < 10; t++) {
+        for (int t = 0; t < 30; t++) {
             char text[64] = "";
+            bool ascii = t % 3 == 0;
 
-            for (uint32_t k = 1 + pick(6); k > 0; k--) {
-                strcat(text, letters[pick(COUNT(letters))]);
+            /* with the database that is built behind, and before */
+            if (t == 15) {
+                build_wide(matcher);
+            }
+
+            for (uint32_t k = 1 + pick(6); k > 0;) {
+                const char *letter = letters[pick(COUNT(letters))];
+
+                if (!ascii || letter[0] > 0) {
+                    strcat(text, letter);
+                    k--;
+                }
             }
 
             bool found = winner(matcher, mutt_str(text), "", ANY) == 1;
