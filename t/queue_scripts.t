@@ -12,7 +12,7 @@ use List::Util qw(sum);
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(116);
+my $t = Mutt::Test->new()->has('redis')->plan(120);
 
 $t->run();
 
@@ -80,9 +80,16 @@ sub claim {
 
 sub commit {
     my ($pod, $token, $number, @verdicts) = @_;
+    my ($codes, @payloads) = '';
+
+    while (my ($code, $payload) = splice @verdicts, 0, 2) {
+        $codes .= $code;
+        push @payloads, $payload if $code =~ /[FRDQX]/;
+    }
+
     my $r = script('commit', [ "mutt:processing:$pod", 'mutt:fence',
         'mutt:ledger', $queue, $alerts, $dlq, $dead ], $pod, $token, $number,
-        scalar(@verdicts) / 2, 0, @verdicts);
+        $codes, 0, 0, 60, @payloads);
 
     return ref $r ? $r->[0] : $r;
 }
@@ -360,12 +367,12 @@ $t->redis('del', $alerts);
 like(commit($a, $token, $claim->{number}, Z => ''), qr/no code Z/,
     'so is an unknown code');
 like(script('commit', [ "mutt:processing:$a", 'mutt:fence', 'mutt:ledger',
-    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 1, 1, 'U', '',
+    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 'U', 1, 1, 60,
     'mutt:unhandled:h:0'), qr/arguments/, 'and a call that is cut short');
 $t->redis('set', 'mutt:unhandled:h:0', 'many');
 like(script('commit', [ "mutt:processing:$a", 'mutt:fence', 'mutt:ledger',
-    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 1, 1, 'U', '',
-    'mutt:unhandled:h:0', 1, 1, 60, '', ''), qr/no number/,
+    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 'U', 1, 1, 60,
+    'mutt:unhandled:h:0', 1), qr/no number/,
     'and a counter that is none');
 is($t->redis('llen', "mutt:processing:$a"), 1, 'and nothing has moved');
 clean('wrong type');
@@ -447,22 +454,31 @@ $t->redis('flushall');
 put((1) x 5);
 $token = register($a);
 
+# how many meta-alerts, or which kinds have none yet
 my $raised = sub {
-    my ($n, $threshold) = @_;
+    my ($n, $threshold, @meta) = @_;
     my $c = claim($a, $token, $n);
     my $r = script('commit', [ "mutt:processing:$a", 'mutt:fence',
         'mutt:ledger', $queue, $alerts, $dlq, $dead ], $a, $token,
-        $c->{number}, $n, 1, ('U', '') x $n, 'mutt:unhandled:h:0', $n,
-        $threshold, 60, '{"count":', '}');
+        $c->{number}, 'U' x $n, 1, $threshold, 60, 'mutt:unhandled:h:0', $n,
+        @meta);
 
-    return $r->[1];
+    return $r->[0] eq 'OK' ? $r->[1] : "@$r";
 };
+my @meta = (0, '{"count":', '}');
 
 is($raised->(2, 3), 0, 'below the threshold nothing is raised');
-is($raised->(1, 3), 1, 'at the threshold one meta-alert is');
+is($raised->(1, 3), 'NEED 0', 'at the threshold its text is asked for');
+is($t->redis('get', 'mutt:unhandled:h:0'), 2, 'and nothing is counted');
+is($raised->(1, 3, @meta), 1, 'with it, one is');
 is($raised->(1, 3), 0, 'and then none');
 is($t->redis('lindex', $alerts, 0), '{"count":3}', 'with the count');
 ok($t->redis('ttl', 'mutt:unhandled:h:0:triggered') > 0, 'until it expires');
+$t->redis('persist', 'mutt:unhandled:h:0');
+$t->redis('del', 'mutt:unhandled:h:0:triggered');
+put(1);
+is($raised->(1, 3, @meta), 1, 'a counter without end raises too');
+ok($t->redis('ttl', 'mutt:unhandled:h:0') > 0, 'and ends');
 clean('unhandled');
 
 ###############################################################################

@@ -789,17 +789,18 @@ judge(batch_t *b, size_t i, mutt_err_t *err)
 }
 
 
-/* The meta-alert of a kind, should this commit reach the threshold. */
+/* The meta-alert of a kind that reaches the threshold. */
 static mutt_rc_t
-write_meta(batch_t *b, size_t k, const char *at, mutt_err_t *err)
+write_meta(void *data, size_t k, mutt_unhandled_t *unhandled, mutt_err_t *err)
 {
+    batch_t *b = data;
     const mutt_settings_t *s = mutt_run_settings(b->run);
     const char *nobody = mutt_set_text(mutt_run_base_settings(b->run),
                                        MUTT_SET_UNHANDLED_DEFAULT_TEAM);
     const mutt_kind_t *kind = &b->kinds.all[k];
     const mutt_str_t *team =
         mutt_directory_find(b->a->rules->teams, kind->host);
-    mutt_unhandled_t *unhandled = &b->unhandled[k];
+    char at[MUTT_TIME_LEN + 1];
     unsigned char random[10];
     mutt_buf_t head;
     mutt_buf_t tail;
@@ -807,6 +808,8 @@ write_meta(batch_t *b, size_t k, const char *at, mutt_err_t *err)
     if (!mutt_random(random, sizeof(random))) {
         return mutt_fail(err, MUTT_UNAVAIL, "no random numbers");
     }
+
+    now_text(at);
 
     mutt_meta_t meta = {
         .id = mutt_uuid_v7(mutt_time_now(), random),
@@ -820,16 +823,8 @@ write_meta(batch_t *b, size_t k, const char *at, mutt_err_t *err)
     mutt_buf_init(&head, PAYLOAD_MAX);
     mutt_buf_init(&tail, PAYLOAD_MAX);
     mutt_alert_write_meta(&head, &tail, &meta);
-
-    /* NOLINTNEXTLINE(clang-analyzer-*): mutt_fail() never returns MUTT_OK. */
-    *unhandled = (mutt_unhandled_t) {
-        .key = kind->key,
-        .times = kind->times,
-        .threshold = mutt_set_int(s, MUTT_SET_UNHANDLED_THRESHOLD),
-        .expiry_s = meta.expiry_s,
-        .meta_head = into_pool(&head, b->pool),
-        .meta_tail = into_pool(&tail, b->pool),
-    };
+    unhandled->meta_head = into_pool(&head, b->pool);
+    unhandled->meta_tail = into_pool(&tail, b->pool);
 
     return unhandled->meta_head.data == NULL ||
                    unhandled->meta_tail.data == NULL
@@ -838,24 +833,41 @@ write_meta(batch_t *b, size_t k, const char *at, mutt_err_t *err)
 }
 
 
+/* What the commit counts; meta-alerts are written when it asks for them. */
 static mutt_rc_t
-write_metas(batch_t *b, mutt_err_t *err)
+list_kinds(batch_t *b, mutt_err_t *err)
 {
-    char at[MUTT_TIME_LEN + 1];
-
-    now_text(at);
     b->unhandled =
         mutt_pool_calloc(b->pool, (b->kinds.n + 1) * sizeof(mutt_unhandled_t));
 
-    mutt_rc_t rc = b->unhandled == NULL
-                       ? mutt_fail(err, MUTT_NOMEM, "out of memory for kinds")
-                       : MUTT_OK;
-
-    for (size_t k = 0; k < b->kinds.n && rc == MUTT_OK; k++) {
-        rc = write_meta(b, k, at, err);
+    if (b->unhandled == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for kinds");
     }
 
-    return rc;
+    for (size_t k = 0; k < b->kinds.n; k++) {
+        b->unhandled[k] = (mutt_unhandled_t) {
+            .key = b->kinds.all[k].key,
+            .times = b->kinds.all[k].times,
+        };
+    }
+
+    return MUTT_OK;
+}
+
+
+static mutt_rc_t
+commit(batch_t *b, int64_t *metas, mutt_err_t *err)
+{
+    const mutt_settings_t *s = mutt_run_settings(b->run);
+    mutt_raising_t raising = {
+        .threshold = mutt_set_int(s, MUTT_SET_UNHANDLED_THRESHOLD),
+        .expiry_s = mutt_set_int(s, MUTT_SET_UNHANDLED_EXPIRY_SECONDS),
+        .write = write_meta,
+        .data = b,
+    };
+
+    return mutt_queue_commit(mutt_run_queue(b->run), &b->claim, b->verdicts,
+                             b->unhandled, b->kinds.n, &raising, metas, err);
 }
 
 
@@ -1050,7 +1062,15 @@ judge_all(batch_t *b, mutt_err_t *err)
         rc = judge(b, i, err);
     }
 
-    return rc == MUTT_OK ? write_metas(b, err) : rc;
+    mutt_wide_t *wide = mutt_matcher_wide(b->a->rules->matcher);
+
+    if (wide != NULL && !mutt_loader_widen(wide)) {
+        mutt_log(mutt_run_log(b->run), MUTT_LOG_WARNING, "rules",
+                 "no thread to build what messages that are not ASCII need, "
+                 "they are matched slowly");
+    }
+
+    return rc == MUTT_OK ? list_kinds(b, err) : rc;
 }
 
 
@@ -1078,8 +1098,7 @@ settle(batch_t *b, batch_t *next, mutt_err_t *err)
     }
 
     if (rc == MUTT_OK) {
-        rc = mutt_queue_commit(mutt_run_queue(b->run), &b->claim, b->verdicts,
-                               b->unhandled, b->kinds.n, &metas, err);
+        rc = commit(b, &metas, err);
     }
 
     if (rc != MUTT_OK) {

@@ -42,9 +42,9 @@ MUTT_CHECKED mutt_rc_t mutt_matcher_create(const mutt_rule_t *rules, size_t n,
                                            mutt_err_t *err);
 
 /*
- * What is still to be built, for messages that are not ASCII: to be handed to
- * mutt_wide_build() and released; NULL if nothing is.  Until then PCRE2 does
- * its work, slower.
+ * What messages that are not ASCII need, once one was matched: to be handed to
+ * mutt_wide_build() in another thread and released; NULL if nothing is needed,
+ * or was handed out before.  Until it is built PCRE2 does its work, slower.
  */
 mutt_wide_t *mutt_matcher_wide(mutt_matcher_t *matcher);
 

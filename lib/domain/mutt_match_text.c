@@ -8,8 +8,9 @@
  * In a message that is ASCII, a pattern that is ASCII means the same with
  * ASCII's classes as with Unicode's, and is compiled twenty times as fast: such
  * patterns are narrow, and have a database of their own.  For other messages
- * they have another one, built behind the matcher's back (mutt_match_wide.h);
- * until it is there, PCRE2 tries them one by one.
+ * they have another one, built behind the matcher's back (mutt_match_wide.h)
+ * when the first such message has come; until it is there, PCRE2 tries them
+ * one by one.
  *
  * Rules with the same pattern are one entry, whose ranks say which of them
  * an event of some severity belongs to.  So the cost of an event grows with
@@ -70,8 +71,10 @@ struct mutt_text_matcher_s {
     hs_database_t *narrow; /* for messages that are ASCII */
     mutt_wide_t *wide;     /* for others; NULL: there are no such patterns */
     const hs_database_t *adopted; /* of wide, once it was built */
-    hs_scratch_t *scratch;        /* for all */
-    mutt_buf_t folded; /* a message, when it is not scanned as it is */
+    bool lacks_wide;              /* and nobody was told yet */
+    bool told;
+    hs_scratch_t *scratch; /* for all */
+    mutt_buf_t folded;     /* a message, when it is not scanned as it is */
     mutt_regex_scratch_t *regex_scratch;
     entry_t *entries; /* Hyperscan's ids are indices */
     size_t n;
@@ -668,7 +671,14 @@ mutt_text_matcher_destroy(mutt_text_matcher_t *matcher)
 mutt_wide_t *
 mutt_text_matcher_wide(mutt_text_matcher_t *matcher)
 {
-    return matcher->wide == NULL ? NULL : mutt_wide_hold(matcher->wide);
+    if (!matcher->lacks_wide) {
+        return NULL;
+    }
+
+    matcher->lacks_wide = false;
+    matcher->told = true;
+
+    return mutt_wide_hold(matcher->wide);
 }
 
 
@@ -884,6 +894,7 @@ adopt(mutt_text_matcher_t *m)
     const hs_database_t *built = mutt_wide_database(m->wide);
 
     if (built == NULL || !alloc_scratch(m, built)) {
+        m->lacks_wide = !m->told;
         return;
     }
 

@@ -228,7 +228,8 @@ mutt_queue_check_fence(mutt_queue_t *queue, const mutt_reply_t *reply,
         return mutt_fail(err, MUTT_BUG, "queue: unexpected reply");
     }
 
-    if (mutt_str_eq(reply->items[0]->str, MUTT_STR("OK"))) {
+    if (mutt_str_eq(reply->items[0]->str, MUTT_STR("OK")) ||
+        mutt_str_eq(reply->items[0]->str, MUTT_STR("NEED"))) {
         return MUTT_OK;
     }
 
@@ -401,39 +402,31 @@ mutt_queue_rings(const mutt_queue_t *queue)
 }
 
 
-static const char *
+static char
 code_of(mutt_dest_t dest)
 {
     switch (dest) {
     case MUTT_TO_ALERT:
-        return "F";
+        return 'F';
     case MUTT_TO_LOGGED:
-        return "L";
+        return 'L';
     case MUTT_TO_SUPPRESSED:
-        return "S";
+        return 'S';
     case MUTT_TO_UNHANDLED:
-        return "U";
+        return 'U';
     case MUTT_TO_RETRY:
-        return "R";
+        return 'R';
     case MUTT_TO_DLQ:
     case MUTT_TO_SHED:
-        return "D";
+        return 'D';
     case MUTT_TO_DEAD:
-        return "Q";
+        return 'Q';
     case MUTT_TO_DEAD_EXTERNAL:
-        return "X";
+        return 'X';
     }
 
     abort();
 }
-
-
-/* Numbers of a commit, kept while the command is sent. */
-typedef struct {
-    char times[24];
-    char threshold[24];
-    char expiry[24];
-} kind_text_t;
 
 
 static void
@@ -443,65 +436,122 @@ print_int(char out[24], int64_t n)
 }
 
 
-static size_t
-put_kinds(const mutt_unhandled_t *kinds, size_t n_kinds, kind_text_t *texts,
-          mutt_str_t *args, size_t at)
+/* A commit on its way: what it says, and the numbers in it as text. */
+typedef struct {
+    mutt_str_t *args;
+    size_t n;
+    char *codes;
+    char (*numbers)[24];
+    size_t n_numbers;
+} commit_t;
+
+
+static void
+put(commit_t *c, mutt_str_t arg)
 {
-    for (size_t i = 0; i < n_kinds; i++) {
-        print_int(texts[i].times, kinds[i].times);
-        print_int(texts[i].threshold, kinds[i].threshold);
-        print_int(texts[i].expiry, kinds[i].expiry_s);
-
-        args[at++] = kinds[i].key;
-        args[at++] = mutt_str(texts[i].times);
-        args[at++] = mutt_str(texts[i].threshold);
-        args[at++] = mutt_str(texts[i].expiry);
-        args[at++] = kinds[i].meta_head;
-        args[at++] = kinds[i].meta_tail;
-    }
-
-    return at;
+    c->args[c->n++] = arg;
 }
 
 
-mutt_rc_t
-mutt_queue_commit(mutt_queue_t *queue, const mutt_claim_t *claim,
-                  const mutt_verdict_t *verdicts, const mutt_unhandled_t *kinds,
-                  size_t n_kinds, int64_t *metas, mutt_err_t *err)
+static void
+put_int(commit_t *c, int64_t n)
 {
-    size_t most = 5 + 2 * claim->n + 6 * n_kinds;
-    mutt_str_t *args = malloc(most * sizeof(mutt_str_t));
-    kind_text_t *texts = malloc((n_kinds + 1) * sizeof(kind_text_t));
-    char number[24];
-    char n[24];
-    char nk[24];
-    const mutt_reply_t *reply;
+    char *text = c->numbers[c->n_numbers++];
 
-    if (args == NULL || texts == NULL) {
-        free(args);
-        free(texts);
+    print_int(text, n);
+    put(c, mutt_str(text));
+}
+
+
+static bool
+begin_commit(commit_t *c, size_t n_items, size_t n_kinds)
+{
+    /* seven, and at most: a payload an item, two a kind, three a meta-alert,
+     * of which two and one are numbers */
+    *c = (commit_t) {
+        .args = malloc((7 + n_items + 5 * n_kinds) * sizeof(mutt_str_t)),
+        .codes = malloc(n_items + 1),
+        .numbers = malloc((4 + 2 * n_kinds) * 24),
+    };
+
+    return c->args != NULL && c->codes != NULL && c->numbers != NULL;
+}
+
+
+static void
+end_commit(commit_t *c)
+{
+    free(c->args);
+    free(c->codes);
+    free(c->numbers);
+}
+
+
+static bool
+has_payload(mutt_dest_t dest)
+{
+    return strchr("FRDQX", code_of(dest)) != NULL;
+}
+
+
+static void
+put_items(commit_t *c, const mutt_claim_t *claim,
+          const mutt_verdict_t *verdicts)
+{
+    for (size_t i = 0; i < claim->n; i++) {
+        if (has_payload(verdicts[i].dest)) {
+            put(c, verdicts[i].payload.data == NULL ? MUTT_STR("")
+                                                    : verdicts[i].payload);
+        }
+    }
+}
+
+
+/* The kinds, and the meta-alerts of those that have theirs. */
+static void
+put_kinds(commit_t *c, const mutt_unhandled_t *kinds, size_t n_kinds)
+{
+    for (size_t k = 0; k < n_kinds; k++) {
+        put(c, kinds[k].key);
+        put_int(c, kinds[k].times);
+    }
+
+    for (size_t k = 0; k < n_kinds; k++) {
+        if (kinds[k].meta_head.data != NULL) {
+            put_int(c, (int64_t) k);
+            put(c, kinds[k].meta_head);
+            put(c, kinds[k].meta_tail);
+        }
+    }
+}
+
+
+static mutt_rc_t
+send_commit(mutt_queue_t *queue, const mutt_claim_t *claim,
+            const mutt_verdict_t *verdicts, const mutt_unhandled_t *kinds,
+            size_t n_kinds, const mutt_raising_t *raising,
+            const mutt_reply_t **reply, mutt_err_t *err)
+{
+    commit_t c;
+
+    if (!begin_commit(&c, claim->n, n_kinds)) {
+        end_commit(&c);
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a commit");
     }
 
-    print_int(number, claim->number);
-    print_int(n, (int64_t) claim->n);
-    print_int(nk, (int64_t) n_kinds);
-
-    args[0] = mutt_str(queue->names.id);
-    args[1] = mutt_str(claim->token);
-    args[2] = mutt_str(number);
-    args[3] = mutt_str(n);
-    args[4] = mutt_str(nk);
-
-    size_t at = 5;
-
     for (size_t i = 0; i < claim->n; i++) {
-        args[at++] = mutt_str(code_of(verdicts[i].dest));
-        args[at++] = verdicts[i].payload.data == NULL ? MUTT_STR("")
-                                                      : verdicts[i].payload;
+        c.codes[i] = code_of(verdicts[i].dest);
     }
 
-    at = put_kinds(kinds, n_kinds, texts, args, at);
+    put(&c, mutt_str(queue->names.id));
+    put(&c, mutt_str(claim->token));
+    put_int(&c, claim->number);
+    put(&c, (mutt_str_t) { c.codes, claim->n });
+    put_int(&c, (int64_t) n_kinds);
+    put_int(&c, raising->threshold);
+    put_int(&c, raising->expiry_s);
+    put_items(&c, claim, verdicts);
+    put_kinds(&c, kinds, n_kinds);
 
     mutt_rc_t rc = mutt_redis_script(
         queue->redis, MUTT_SCRIPT_COMMIT, 7,
@@ -510,20 +560,65 @@ mutt_queue_commit(mutt_queue_t *queue, const mutt_claim_t *claim,
                          setting(queue, MUTT_SET_ALERT_QUEUE_NAME),
                          queue->names.dlq,
                          setting(queue, MUTT_SET_DEAD_LETTER_QUEUE) },
-        at, args, &reply, err);
+        c.n, c.args, reply, err);
 
-    free(args);
-    free(texts);
+    end_commit(&c);
 
-    if (rc == MUTT_OK) {
-        rc = mutt_queue_check_fence(queue, reply, err);
-    }
+    return rc == MUTT_OK ? mutt_queue_check_fence(queue, *reply, err) : rc;
+}
 
-    if (rc == MUTT_OK) {
-        *metas = reply->items[1]->integer;
+
+/* Writes the meta-alerts that the script asked for. */
+static mutt_rc_t
+write_needed(const mutt_reply_t *reply, mutt_unhandled_t *kinds, size_t n_kinds,
+             const mutt_raising_t *raising, mutt_err_t *err)
+{
+    mutt_rc_t rc = MUTT_OK;
+
+    for (size_t i = 1; i < reply->n && rc == MUTT_OK; i++) {
+        int64_t k = reply->items[i]->integer;
+
+        if (k < 0 || (size_t) k >= n_kinds || kinds[k].meta_head.data != NULL) {
+            return mutt_fail(err, MUTT_BUG, "a commit needs what it has");
+        }
+
+        rc = raising->write(raising->data, (size_t) k, &kinds[k], err);
     }
 
     return rc;
+}
+
+
+mutt_rc_t
+mutt_queue_commit(mutt_queue_t *queue, const mutt_claim_t *claim,
+                  const mutt_verdict_t *verdicts, mutt_unhandled_t *kinds,
+                  size_t n_kinds, const mutt_raising_t *raising, int64_t *metas,
+                  mutt_err_t *err)
+{
+    /* other workers may count a kind up to its threshold meanwhile, each time
+     * one more that has its meta-alert then */
+    for (size_t turn = 0; turn <= n_kinds; turn++) {
+        const mutt_reply_t *reply;
+        mutt_rc_t rc = send_commit(queue, claim, verdicts, kinds, n_kinds,
+                                   raising, &reply, err);
+
+        if (rc != MUTT_OK) {
+            return rc;
+        }
+
+        if (!mutt_str_eq(reply->items[0]->str, MUTT_STR("NEED"))) {
+            *metas = reply->items[1]->integer;
+            return MUTT_OK;
+        }
+
+        rc = write_needed(reply, kinds, n_kinds, raising, err);
+
+        if (rc != MUTT_OK) {
+            return rc;
+        }
+    }
+
+    return mutt_fail(err, MUTT_BUG, "a commit needs more than there is");
 }
 
 

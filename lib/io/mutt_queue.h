@@ -40,13 +40,21 @@ typedef struct {
 
 /* Unmatched events of one host and folded message within a batch. */
 typedef struct {
-    mutt_str_t key; /* mutt:unhandled:{host}:{hash16} */
-    int64_t times;  /* how many of them */
-    int64_t threshold;
-    int64_t expiry_s;
-    mutt_str_t meta_head; /* the meta-alert's JSON up to the count ... */
+    mutt_str_t key;       /* mutt:unhandled:{host}:{hash16} */
+    int64_t times;        /* how many of them */
+    mutt_str_t meta_head; /* the meta-alert's JSON up to the count, no data:
+                             not written yet ... */
     mutt_str_t meta_tail; /* ... and after it */
 } mutt_unhandled_t;
+
+/* When kinds raise meta-alerts; write fills in the JSON of one that does. */
+typedef struct {
+    int64_t threshold;
+    int64_t expiry_s;
+    mutt_rc_t (*write)(void *data, size_t k, mutt_unhandled_t *kind,
+                       mutt_err_t *err);
+    void *data;
+} mutt_raising_t;
 
 typedef struct {
     size_t n;
@@ -135,16 +143,15 @@ bool mutt_queue_rings(const mutt_queue_t *queue);
 
 /*
  * Settles a whole claim, in order: verdicts[i] is of claim->items[i].
- * *metas is how many meta-alerts were raised.  MUTT_STALE or MUTT_FENCED:
+ * *metas is how many meta-alerts were raised; the JSON of those that no kind
+ * has yet is asked for on the way.  MUTT_STALE or MUTT_FENCED:
  * nothing was moved by this call (a lost earlier reply, or another owner);
  * claim again.
  */
-MUTT_CHECKED mutt_rc_t mutt_queue_commit(mutt_queue_t *queue,
-                                         const mutt_claim_t *claim,
-                                         const mutt_verdict_t *verdicts,
-                                         const mutt_unhandled_t *kinds,
-                                         size_t n_kinds, int64_t *metas,
-                                         mutt_err_t *err);
+MUTT_CHECKED mutt_rc_t mutt_queue_commit(
+    mutt_queue_t *queue, const mutt_claim_t *claim,
+    const mutt_verdict_t *verdicts, mutt_unhandled_t *kinds, size_t n_kinds,
+    const mutt_raising_t *raising, int64_t *metas, mutt_err_t *err);
 
 typedef struct {
     int64_t alerts; /* in the alert queue */

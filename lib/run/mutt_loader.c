@@ -159,24 +159,50 @@ compile(mutt_loader_t *l, const mutt_rules_t *rules)
 }
 
 
-/*
- * Builds what a generation that is in use already may do without; one after
- * the other, and whatever else runs goes first.
- */
-static void
-build_rest(mutt_wide_t *wide)
+/* One after the other, should rules change meanwhile. */
+static void *
+widen_main(void *data)
 {
     static pthread_mutex_t building = PTHREAD_MUTEX_INITIALIZER;
-
-    if (wide == NULL) {
-        return;
-    }
+    mutt_wide_t *wide = data;
 
     (void) setpriority(PRIO_PROCESS, (id_t) gettid(), NICE);
     (void) pthread_mutex_lock(&building);
     mutt_wide_build(wide);
     (void) pthread_mutex_unlock(&building);
     mutt_wide_release(wide);
+
+    return NULL;
+}
+
+
+static bool
+start_thread(void *(*run)(void *), void *data)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+
+    (void) pthread_attr_init(&attributes);
+    (void) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+
+    bool started = pthread_create(&thread, &attributes, run, data) == 0;
+
+    (void) pthread_attr_destroy(&attributes);
+
+    return started;
+}
+
+
+bool
+mutt_loader_widen(mutt_wide_t *wide)
+{
+    if (start_thread(widen_main, wide)) {
+        return true;
+    }
+
+    mutt_wide_release(wide);
+
+    return false;
 }
 
 
@@ -184,7 +210,6 @@ static void *
 load_main(void *data)
 {
     mutt_loader_t *l = data;
-    mutt_wide_t *wide = NULL;
     mutt_rules_t *rules = NULL;
     mutt_usec_t began = mutt_time_mono();
 
@@ -196,10 +221,6 @@ load_main(void *data)
         compile(l, rules);
     }
 
-    if (l->load.generation != NULL) {
-        wide = mutt_matcher_wide(l->load.generation->matcher);
-    }
-
     mutt_rules_destroy(rules);
     l->load.seconds =
         (double) (mutt_time_mono() - began) / (double) MUTT_USEC_SEC;
@@ -208,9 +229,6 @@ load_main(void *data)
         free_loader(l);
     }
 
-    /* from here on the loader may be gone */
-    build_rest(wide);
-
     return NULL;
 }
 
@@ -218,18 +236,11 @@ load_main(void *data)
 static bool
 launch(mutt_loader_t *l)
 {
-    pthread_t thread;
-    pthread_attr_t attributes;
-
     memset(&l->load, 0, sizeof(l->load));
     l->again = false;
     l->phase = PHASE_READING;
-    (void) pthread_attr_init(&attributes);
-    (void) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 
-    bool launched = pthread_create(&thread, &attributes, load_main, l) == 0;
-
-    (void) pthread_attr_destroy(&attributes);
+    bool launched = start_thread(load_main, l);
 
     if (!launched) {
         l->phase = PHASE_IDLE;

@@ -47,6 +47,12 @@ bool mutt_loader_start(mutt_loader_t *loader);
 /* Waits at most wait_ms for a load to end. */
 void mutt_loader_wait(mutt_loader_t *loader, unsigned wait_ms);
 
+/*
+ * Builds what a matcher lacks, in a thread of its own to which all else goes
+ * before, and releases it.  False when no thread can be had.
+ */
+bool mutt_loader_widen(mutt_wide_t *wide);
+
 /* The load that has ended since the last call; false when none has. */
 bool mutt_loader_take(mutt_loader_t *loader, mutt_load_t *load);
 

@@ -94,16 +94,31 @@ dest_of(char code)
 }
 
 
+/* The meta-alert of a kind that reaches the threshold. */
+static mutt_rc_t
+write_meta(void *data, size_t k, mutt_unhandled_t *kind, mutt_err_t *err)
+{
+    (void) data;
+    (void) k;
+    (void) err;
+    kind->meta_head = MUTT_STR("{\"meta\":");
+    kind->meta_tail = MUTT_STR("}");
+
+    return MUTT_OK;
+}
+
+
 static mutt_rc_t
 do_commit(shell_t *s, const char *codes, mutt_err_t *err)
 {
     mutt_verdict_t verdicts[ITEMS] = { 0 };
     mutt_unhandled_t kind = {
         .key = MUTT_STR("mutt:unhandled:h:0"),
+    };
+    mutt_raising_t raising = {
         .threshold = 1000,
         .expiry_s = 60,
-        .meta_head = MUTT_STR("{\"meta\":"),
-        .meta_tail = MUTT_STR("}"),
+        .write = write_meta,
     };
     int64_t metas;
 
@@ -114,7 +129,7 @@ do_commit(shell_t *s, const char *codes, mutt_err_t *err)
     }
 
     mutt_rc_t rc = mutt_queue_commit(s->queue, &s->claim, verdicts, &kind,
-                                     kind.times > 0, &metas, err);
+                                     kind.times > 0, &raising, &metas, err);
 
     (void) printf("%s", mutt_rc_word(rc));
 

@@ -121,6 +121,20 @@ compact(mutt_unhandled_t kinds[KINDS])
 }
 
 
+/* The meta-alert of a kind that reaches the threshold. */
+static mutt_rc_t
+write_meta(void *data, size_t k, mutt_unhandled_t *kind, mutt_err_t *err)
+{
+    (void) data;
+    (void) k;
+    (void) err;
+    kind->meta_head = MUTT_STR("{\"meta\":");
+    kind->meta_tail = MUTT_STR("}");
+
+    return MUTT_OK;
+}
+
+
 static mutt_rc_t
 settle(mutt_run_t *run, const mutt_claim_t *claim, mutt_pool_t *pool,
        mutt_err_t *err)
@@ -129,6 +143,11 @@ settle(mutt_run_t *run, const mutt_claim_t *claim, mutt_pool_t *pool,
                                              "mutt:unhandled:h:1",
                                              "mutt:unhandled:h:2" };
     const mutt_settings_t *s = mutt_run_settings(run);
+    mutt_raising_t raising = {
+        .threshold = mutt_set_int(s, MUTT_SET_UNHANDLED_THRESHOLD),
+        .expiry_s = mutt_set_int(s, MUTT_SET_UNHANDLED_EXPIRY_SECONDS),
+        .write = write_meta,
+    };
     mutt_unhandled_t kinds[KINDS];
     mutt_verdict_t *verdicts =
         mutt_pool_calloc(pool, claim->n * sizeof(mutt_verdict_t));
@@ -141,10 +160,6 @@ settle(mutt_run_t *run, const mutt_claim_t *claim, mutt_pool_t *pool,
     for (size_t k = 0; k < KINDS; k++) {
         kinds[k] = (mutt_unhandled_t) {
             .key = mutt_str(keys[k]),
-            .threshold = mutt_set_int(s, MUTT_SET_UNHANDLED_THRESHOLD),
-            .expiry_s = mutt_set_int(s, MUTT_SET_UNHANDLED_EXPIRY_SECONDS),
-            .meta_head = MUTT_STR("{\"meta\":"),
-            .meta_tail = MUTT_STR("}"),
         };
     }
 
@@ -157,7 +172,7 @@ settle(mutt_run_t *run, const mutt_claim_t *claim, mutt_pool_t *pool,
     work();
 
     return mutt_queue_commit(mutt_run_queue(run), claim, verdicts, kinds,
-                             compact(kinds), &metas, err);
+                             compact(kinds), &raising, &metas, err);
 }
 
 

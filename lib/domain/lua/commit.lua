@@ -4,150 +4,192 @@
 --
 -- KEYS  1 processing list, 2 fence, 3 ledger, 4 source queue, 5 alert queue,
 --       6 alerter's dead letters, 7 dead
--- ARGV  id, token, batch number, n, n_kinds; then per item: code, payload
---       ("" where the code has none); then per kind of unhandled events:
---       counter key, how many, threshold, expiry s, the meta-alert's JSON up
---       to the count and after it
+-- ARGV  id, token, batch number, the codes of the n items as one word, n_kinds,
+--       threshold, expiry s; then the payloads of the items whose code has one,
+--       in order; per kind of unhandled events: counter key, how many; then,
+--       of the kinds that are to raise a meta-alert: number of the kind from
+--       0, the meta-alert's JSON up to the count and after it
 --       codes: F alert queue, L logged, S suppressed, U unhandled, R back to
---       the source, D dead letters, Q dead, X dead and never counted before
--- Returns {"OK", meta-alerts raised}, {"STALE"} or {"FENCED", token or ""}
+--       the source, D dead letters, Q dead, X dead and never counted before;
+--       F, R, D, Q and X have a payload
+-- Returns {"OK", meta-alerts raised}, {"STALE"}, {"FENCED", token or ""}, or
+--       {"NEED", numbers of kinds}: they reach the threshold, and their JSON
+--       is not here; nothing was done
 --
 -- Everything that could fail is checked before the first write, because a
 -- script that fails does not roll back.  The counters of unhandled events are
--- keys that KEYS does not name; standalone Redis allows it.
+-- keys that KEYS does not name; standalone Redis allows it.  There may be one
+-- an item, so each costs one call of a command, and is looked at with all
+-- others at once; a meta-alert is rare, so its JSON comes when it is asked for.
 
 local processing, fence, ledger = KEYS[1], KEYS[2], KEYS[3]
 local source, alerts, dlq, dead = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local id, token, batch = ARGV[1], ARGV[2], ARGV[3]
-local n, n_kinds = tonumber(ARGV[4]), tonumber(ARGV[5])
+local id, token, batch, codes = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local n, n_kinds = #(codes or ''), tonumber(ARGV[5])
+local threshold, expiry = tonumber(ARGV[6]), tonumber(ARGV[7])
 
-local current = redis.call('HGET', fence, id)
+local HEAD = 7
+local CHUNK = 1000
+
+local call, pcall = redis.call, redis.pcall
+
+local current = call('HGET', fence, id)
 if current ~= token then
     return {'FENCED', current or ''}
 end
 
-if redis.call('HGET', fence, id .. '#batch') ~= batch
-    or redis.call('LLEN', processing) < n then
+if not expiry then
+    return redis.error_reply('ERR ' .. #ARGV .. ' arguments')
+end
+
+if call('HGET', fence, id .. '#batch') ~= batch
+    or call('LLEN', processing) < n then
     return {'STALE'}
 end
 
+local lists = {F = alerts, R = source, D = dlq, Q = dead, X = dead}
+local counters = {
+    L = 'logged', S = 'suppressed', U = 'unhandled', Q = 'dead', X = 'dead',
+}
+
+-- what goes where, in order, and how many of each code there are
+local pushes, counts = {}, {}
+local at = HEAD
+
+for i = 1, n do
+    local code = string.sub(codes, i, i)
+    if lists[code] then
+        at = at + 1
+        local push = pushes[code] or {}
+        push[#push + 1] = ARGV[at]
+        pushes[code] = push
+    elseif not counters[code] then
+        return redis.error_reply('ERR no code ' .. code)
+    end
+    counts[code] = (counts[code] or 0) + 1
+end
+
+local kinds = at + 1
+local texts_at = kinds + 2 * n_kinds
+
+if #ARGV < texts_at - 1 or (#ARGV - texts_at + 1) % 3 ~= 0 then
+    return redis.error_reply('ERR ' .. #ARGV .. ' arguments')
+end
+
+local texts = {}
+for i = texts_at, #ARGV, 3 do
+    texts[tonumber(ARGV[i])] = i
+end
+
 local function check(key, kind)
-    local t = redis.call('TYPE', key).ok
+    local t = call('TYPE', key).ok
     if t ~= 'none' and t ~= kind then
         return redis.error_reply('WRONGTYPE ' .. key .. ' is no ' .. kind)
     end
 end
 
-for _, key in ipairs({processing, source, alerts, dlq, dead}) do
-    local wrong = check(key, 'list')
-    if wrong then return wrong end
-end
-
-local kinds = 6 + 2 * n
 local wrong = check(ledger, 'hash')
+for code in pairs(counts) do
+    wrong = wrong or lists[code] and check(lists[code], 'list')
+end
+if texts_at <= #ARGV then
+    wrong = wrong or check(alerts, 'list')
+end
 if wrong then return wrong end
 
--- what was counted so far; one call a kind, for there may be many
+-- what was counted so far
 local counted = {}
 
+for first = 0, n_kinds - 1, CHUNK do
+    local keys = {}
+    for k = first, math.min(first + CHUNK, n_kinds) - 1 do
+        keys[#keys + 1] = ARGV[kinds + 2 * k]
+    end
+    for i, value in ipairs(call('MGET', unpack(keys))) do
+        if value and (#value > 15 or not string.find(value, '^%d+$')) then
+            return redis.error_reply('WRONGTYPE ' .. keys[i] .. ' is no number')
+        end
+        counted[first + i - 1] = value
+    end
+end
+
+local need = {'NEED'}
+
 for k = 0, n_kinds - 1 do
-    local at = kinds + 6 * k
-    local key = ARGV[at] or ''
-    local value = redis.pcall('GET', key)
-    if value and (type(value) ~= 'string'
-        or #value > 15 or string.find(value, '^%d+$') == nil) then
-        return redis.error_reply('WRONGTYPE ' .. key .. ' is no number')
-    end
-    counted[key] = value
-    if (tonumber(value or 0)) + (tonumber(ARGV[at + 1]) or 0)
-        >= (tonumber(ARGV[at + 2]) or 0) then
-        wrong = check(key .. ':triggered', 'string')
-        if wrong then return wrong end
+    local key, times = ARGV[kinds + 2 * k], tonumber(ARGV[kinds + 2 * k + 1])
+    if (tonumber(counted[k] or 0)) + times >= threshold and not texts[k]
+        and call('EXISTS', key .. ':triggered') == 0 then
+        need[#need + 1] = k
     end
 end
 
-local pushes = {F = alerts, D = dlq, Q = dead, X = dead}
-local counters = {
-    L = 'logged', S = 'suppressed', U = 'unhandled', Q = 'dead', X = 'dead',
-}
-
-for i = 1, n do
-    local code = ARGV[4 + 2 * i] or ''
-    if code ~= 'R' and not pushes[code] and not counters[code] then
-        return redis.error_reply('ERR no code ' .. code)
-    end
+if #need > 1 then
+    return need
 end
 
-if #ARGV ~= kinds - 1 + 6 * n_kinds then
-    return redis.error_reply('ERR ' .. #ARGV .. ' arguments')
-end
-local counts = {}
-local external = 0
+call('LTRIM', processing, 0, -(n + 1))
 
--- retried items go back newest first, so that the oldest is claimed first
-local back = {}
-
-redis.call('RPOP', processing, n)
-
-for i = 1, n do
-    local code, payload = ARGV[4 + 2 * i], ARGV[5 + 2 * i]
-    local list = pushes[code]
-    if code == 'R' then
-        back[#back + 1] = payload
-    elseif list then
-        redis.call('LPUSH', list, payload)
+for code, push in pairs(pushes) do
+    if code ~= 'R' then
+        for i = 1, #push, CHUNK do
+            call('LPUSH', lists[code],
+                unpack(push, i, math.min(i + CHUNK - 1, #push)))
+        end
+    else
+        -- retried items go back newest first, so that the oldest is claimed
+        -- first
+        for i = #push, 1, -1 do
+            call('RPUSH', source, push[i])
+        end
     end
-    local counter = counters[code]
-    if counter then
-        counts[counter] = (counts[counter] or 0) + 1
-    end
-    if code == 'X' then
-        external = external + 1
-    end
-end
-
-for i = #back, 1, -1 do
-    redis.call('RPUSH', source, back[i])
 end
 
 local metas = 0
 
 for k = 0, n_kinds - 1 do
-    local at = kinds + 6 * k
-    local key, times = ARGV[at], tonumber(ARGV[at + 1])
-    local threshold, expiry = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-    local count, ttl = times, expiry * 1000
-    if counted[key] then
-        count = redis.call('INCRBY', key, times)
-        ttl = redis.call('PTTL', key)
+    local key, times = ARGV[kinds + 2 * k], ARGV[kinds + 2 * k + 1]
+    local count, text = tonumber(times), texts[k]
+
+    -- a key that is there after all is no number: it counts nothing
+    if counted[k] then
+        count = call('INCRBY', key, times)
+    elseif not call('SET', key, times, 'PX', expiry * 1000, 'NX') then
+        count = 0
+    end
+
+    if count >= threshold and text then
+        local ttl = call('PTTL', key)
         if ttl < 0 then
             ttl = expiry * 1000
-            redis.call('PEXPIRE', key, ttl)
+            call('PEXPIRE', key, ttl)
         end
-    else
-        redis.call('SET', key, times, 'PX', ttl)
-        counted[key] = true
-    end
-    if count >= threshold
-        and redis.call('SET', key .. ':triggered', '1', 'NX', 'PX',
+        if call('SET', key .. ':triggered', '1', 'NX', 'PX',
             math.max(1, ttl)) then
-        local number = string.format('%d', count)
-        redis.call('LPUSH', alerts, ARGV[at + 4] .. number .. ARGV[at + 5])
-        metas = metas + 1
+            call('LPUSH', alerts, ARGV[text + 1] .. string.format('%d', count)
+                .. ARGV[text + 2])
+            metas = metas + 1
+        end
     end
 end
 
-for counter, count in pairs(counts) do
-    redis.call('HINCRBY', ledger, counter, count)
+local sums = {}
+for code, count in pairs(counts) do
+    local counter = counters[code]
+    if counter then
+        sums[counter] = (sums[counter] or 0) + count
+    end
 end
-if external > 0 then
-    redis.call('HINCRBY', ledger, 'external_in', external)
+if counts.X then
+    sums.external_in = counts.X
 end
 if metas > 0 then
-    redis.call('HINCRBY', ledger, 'meta_created', metas)
+    sums.meta_created = metas
+end
+for counter, sum in pairs(sums) do
+    call('HINCRBY', ledger, counter, sum)
 end
 
 -- a second commit of the same batch must not match
-redis.call('HINCRBY', fence, id .. '#batch', 1)
+call('HINCRBY', fence, id .. '#batch', 1)
 
 return {'OK', metas}
