@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { get } from '../api/client';
 import { ApiError } from '../api/errors';
-import type { Event, Events, Pagination } from '../api/types';
+import type { Event, Events } from '../api/types';
 
 export type Live = Omit<Event, 'id'>;
 
@@ -98,19 +98,12 @@ export function useStream(paused: boolean, wanted: (event: Live) => boolean):
         held: b.waiting.length, rate: b.rate, clear: () => setShown([]) };
 }
 
-/* How many came between two answers, as far as the server counts. */
-function between(before: Pagination | null, list: Events): number {
-    return before === null || list.pagination.total_capped === true
-        ? list.logs.length + 1
-        : Math.max(list.logs.length, list.pagination.total - before.total);
-}
-
 /* Asks for what is newer than what was seen, page by page to a bound. */
 async function poll(take: (event: Live, fresh: boolean) => void, missed: (n: number) => void,
     setState: (state: Stream['state']) => void, signal: AbortSignal):
     Promise<void> {
     let known = new Set<string>();
-    let total: Pagination | null = null;
+    let newest = 0;
     let first = true;
     let wait = 1500;
 
@@ -124,10 +117,13 @@ async function poll(take: (event: Live, fresh: boolean) => void, missed: (n: num
                 for (const event of fresh.reverse()) {
                     take(event, !first);
                 }
-                if (!first && fresh.length === list.logs.length) {
-                    missed(between(total, list) - fresh.length);
+                /* rows are numbered, so that one knows of those between */
+                const last = Math.max(newest, ...list.logs.map(e => e.id));
+
+                if (!first && last - newest > fresh.length) {
+                    missed(last - newest - fresh.length);
                 }
-                total = list.pagination;
+                newest = last;
                 known = new Set(list.logs.map(e => e.event_id));
                 first = false;
                 setState('live');

@@ -227,7 +227,8 @@ export function ConfigScreen(): JSX.Element {
                                             <td class="dim"><code>
                                                 {String(s.default)}</code></td>
                                             <td class="dim">{range(s)}</td>
-                                            <td>{s.is_default
+                                            <td class={s.is_default ? 'unset' : ''}>
+                                                {s.is_default
                                                 ? <span class="dim">-</span>
                                                 : <><Badge tone="info">changed
                                                 </Badge> <When at={s.updated_at} />{' '}

@@ -1,7 +1,7 @@
 // Signing in with a key, which goes to the server once and is not kept.
 
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { ApiError, explain } from '../api/errors';
 import { signIn } from '../lib/session';
@@ -13,7 +13,10 @@ function Form({ act }: { act: string }): JSX.Element {
     const [key, setKey] = useState('');
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState<unknown>(null);
+    const form = useRef<HTMLFormElement>(null);
     const refused = error instanceof ApiError && error.status === 401;
+
+    useEffect(() => form.current?.querySelector('input')?.focus(), []);
 
     const submit = async (event: Event): Promise<void> => {
         event.preventDefault();
@@ -28,7 +31,7 @@ function Form({ act }: { act: string }): JSX.Element {
     };
 
     return (
-        <form onSubmit={event => void submit(event)}>
+        <form ref={form} onSubmit={event => void submit(event)}>
             <Text label="API key" type="password" value={key} onInput={setKey}
                 autofocus required autocomplete="current-password"
                 error={refused ? 'This key is not known, or no longer valid.'
