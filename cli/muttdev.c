@@ -25,8 +25,10 @@ static const muttdev_command_t help_command = {
 };
 
 static const muttdev_command_t *const commands[] = {
-    &muttdev_check_ledger, &muttdev_check_orphans, &muttdev_check_promise,
-    &version_command,      &help_command,          NULL,
+    &muttdev_check_ledger,  &muttdev_check_orphans,
+    &muttdev_check_promise, &muttdev_slo,
+    &muttdev_retention,     &version_command,
+    &help_command,          NULL,
 };
 
 

@@ -26,6 +26,8 @@ typedef struct {
 extern const muttdev_command_t muttdev_check_ledger;
 extern const muttdev_command_t muttdev_check_orphans;
 extern const muttdev_command_t muttdev_check_promise;
+extern const muttdev_command_t muttdev_retention;
+extern const muttdev_command_t muttdev_slo;
 
 /* Prints how a command is called, on stderr; returns MUTTDEV_USAGE. */
 int muttdev_usage(const muttdev_command_t *command);
@@ -41,6 +43,10 @@ int muttdev_help(const muttdev_command_t *command);
  */
 MUTT_CHECKED mutt_rc_t muttdev_settings(mutt_settings_t **settings,
                                         mutt_err_t *err);
+
+/* A variable of the environment, or else of the stack's mutt.env; NULL: none
+ * of both. */
+const char *muttdev_variable(const char *name);
 
 /* Reads "60" or "60s" as seconds; false when it is neither. */
 bool muttdev_seconds(const char *text, double *seconds);

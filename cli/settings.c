@@ -56,6 +56,14 @@ take_line(char *line)
 static void
 read_stack(void)
 {
+    static bool done;
+
+    if (done) {
+        return;
+    }
+
+    done = true;
+
     const char *home = is_set("MUTT_HOME") ? getenv("MUTT_HOME") : "var";
     char path[PATH_LEN];
 
@@ -104,6 +112,17 @@ get(const char *name)
     }
 
     return strcmp(name, "DB_TIMEOUT_MS") == 0 ? "60000" : NULL;
+}
+
+
+const char *
+muttdev_variable(const char *name)
+{
+    if (!is_set(name)) {
+        read_stack();
+    }
+
+    return get(name);
 }
 
 

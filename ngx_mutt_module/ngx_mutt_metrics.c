@@ -15,6 +15,7 @@
 typedef struct {
     ngx_atomic_t   witness;     /* losses so far, highest accepted */
     ngx_atomic_t   lost_at;     /* Unix seconds of the last loss */
+    ngx_atomic_t   rows;        /* that some process has had */
     uint64_t       slots[1];
 } ngx_mutt_shared_t;
 
@@ -57,6 +58,15 @@ ngx_mutt_metrics_attach(ngx_mutt_main_conf_t *mcf)
 uint64_t *
 ngx_mutt_slots(void)
 {
+    ngx_atomic_uint_t  rows;
+
+    do {
+        rows = ngx_mutt_shared->rows;
+
+    } while (rows <= (ngx_atomic_uint_t) ngx_process_slot
+             && !ngx_atomic_cmp_set(&ngx_mutt_shared->rows, rows,
+                                    ngx_process_slot + 1));
+
     return ngx_mutt_shared->slots + ngx_process_slot * mutt_metrics_slots();
 }
 
@@ -145,27 +155,48 @@ ngx_mutt_lost_events(time_t *at)
 ngx_int_t
 ngx_mutt_metrics(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
 {
-    ngx_int_t    rc;
-    uint64_t   **rows;
-    mutt_buf_t   b;
-    ngx_uint_t   i;
+    char                *text;
+    ngx_int_t            rc;
+    uint64_t           **rows;
+    ngx_str_t           *accept;
+    mutt_buf_t           b;
+    ngx_uint_t           i;
+    mutt_metrics_view_t  view;
 
-    rows = ngx_palloc(r->pool, NGX_MAX_PROCESSES * sizeof(uint64_t *));
+    ngx_memzero(&view, sizeof(mutt_metrics_view_t));
+
+    /* what no process has had is all zeros */
+    view.n = ngx_mutt_shared->rows;
+    view.mask = MUTT_S_MODULE;
+    view.version = MUTT_VERSION;
+
+    rows = ngx_palloc(r->pool, (view.n + 1) * sizeof(uint64_t *));
     if (rows == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    for (i = 0; i < NGX_MAX_PROCESSES; i++) {
+    for (i = 0; i < view.n; i++) {
         rows[i] = ngx_mutt_shared->slots + i * mutt_metrics_slots();
     }
 
+    view.rows = rows;
+    accept = ngx_mutt_find_header(r, "accept", NULL);
+
+    if (accept != NULL) {
+        text = ngx_pnalloc(r->pool, accept->len + 1);
+        if (text == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        *ngx_cpymem(text, accept->data, accept->len) = '\0';
+        view.openmetrics = mutt_metrics_openmetrics(text);
+    }
+
     mutt_buf_init(&b, NGX_MUTT_METRICS_MAX);
-    mutt_metrics_render(&b, rows, NGX_MAX_PROCESSES, MUTT_S_MODULE,
-                        MUTT_VERSION);
+    mutt_metrics_render(&b, &view);
 
     rc = mutt_buf_ok(&b)
-         ? ngx_mutt_send(r, NGX_HTTP_OK,
-                         "text/plain; version=0.0.4; charset=utf-8",
+         ? ngx_mutt_send(r, NGX_HTTP_OK, mutt_metrics_type(view.openmetrics),
                          mutt_buf_str(&b))
          : NGX_HTTP_INTERNAL_SERVER_ERROR;
 

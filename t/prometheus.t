@@ -277,9 +277,30 @@ is(join(' ', grep { !$type{$_} } $manual =~ /^\| `(\w+)`/mg), '',
     'and every one there is exported');
 
 ###############################################################################
+# Both formats
+
+for my $part (qw(nginx alerter)) {
+    my $open = Mutt::Http::request($t->port($part), 'GET', '/metrics', undef,
+        Accept => 'application/openmetrics-text;version=1.0.0;q=0.5,'
+            . 'text/plain;version=0.0.4;q=0.3,*/*;q=0.2');
+    my $text = Mutt::Http::request($t->port($part), 'GET', '/metrics', undef,
+        Accept => '*/*');
+
+    like($open->{header}{'content-type'},
+        qr{^application/openmetrics-text; version=1\.0\.0},
+        "$part gives OpenMetrics to who prefers it");
+    like($open->{body}, qr/\n# EOF\n\z/, 'to its end');
+    is(join(' ', grep { /_total\z/ } $open->{body} =~ /^# TYPE (\S+)/mg), '',
+        'with families named right');
+    like($text->{header}{'content-type'}, qr{^text/plain; version=0\.0\.4},
+        'and text to others');
+    unlike($text->{body}, qr/# EOF/, 'without an end');
+}
+
+###############################################################################
 # The new ones tell the truth
 
-$t->rule(match_string => 'link down');
+my $rule = $t->rule(match_string => 'link down');
 $t->wait_for(sub { ($t->metrics('alerter')->{mutt_alerter_cache_rules_count}
     // 0) == 1 }, 10);
 $t->wait_for(sub { $t->metrics('nginx')->{mutt_ingest_queue_capacity}
@@ -289,6 +310,10 @@ is($t->ingest('link down')->{code}, 200, 'an event');
 $t->wait_for(sub { $t->metrics('forwarder')
     ->{mutt_moog_delivery_latency_seconds_count} }, 20,
     'its way to the webhook is timed');
+
+$t->wait_for(sub { ($t->metrics('alerter')->{
+    "mutt_alerter_rule_hits_total{rule_id=\"$rule\"}"} // 0) == 1 }, 20,
+    'the rule was hit once');
 
 my $forwarder = $t->metrics('forwarder');
 

@@ -162,7 +162,9 @@ metrics(void)
                   "| Name | Type | Meaning |\n|---|---|---|\n");
 
     mutt_buf_init(&b, METRICS_MAX);
-    mutt_metrics_render(&b, rows, 1, MUTT_S_ALL, "");
+    mutt_metrics_render(
+        &b, &(mutt_metrics_view_t) {
+                .rows = rows, .n = 1, .mask = MUTT_S_ALL, .version = "" });
     mutt_buf_add(&b, "", 1);
 
     for (char *line = strtok_r(b.data, "\n", &rest); line != NULL;

@@ -85,6 +85,7 @@ struct batch_s {
     mutt_claim_t claim;
     mutt_event_t *events;
     mutt_verdict_t *verdicts;
+    int32_t *rules;           /* that decided; 0: none */
     mutt_journey_t *journeys; /* of the events; NULL: tracing is off */
     mutt_audit_row_t *rows;
     size_t *row_items; /* the item of each row */
@@ -779,6 +780,8 @@ judge(batch_t *b, size_t i, mutt_err_t *err)
     const mutt_rule_t *rule =
         mutt_matcher_match(b->a->rules->matcher, &input, report_match, b->run);
 
+    b->rules[i] = rule == NULL ? 0 : rule->id;
+
     if (b->journeys != NULL && b->journeys[i].on) {
         b->journeys[i].matched = mutt_time_now();
         b->journeys[i].rule_id = rule == NULL ? 0 : rule->id;
@@ -1007,6 +1010,10 @@ count(batch_t *b, int64_t metas)
 
     for (size_t i = 0; i < b->claim.n; i++) {
         by_dest[b->verdicts[i].dest]++;
+
+        if (b->rules[i] != 0) {
+            mutt_run_hit(b->run, b->rules[i]);
+        }
     }
 
     mutt_metric_add(m, MUTT_M_ALERTER_EVENTS_HANDLED,
@@ -1037,6 +1044,7 @@ allocate(batch_t *b)
 
     b->events = mutt_pool_calloc(pool, n * sizeof(*b->events));
     b->verdicts = mutt_pool_calloc(pool, n * sizeof(*b->verdicts));
+    b->rules = mutt_pool_calloc(pool, n * sizeof(*b->rules));
     b->rows = mutt_pool_calloc(pool, n * sizeof(*b->rows));
     b->row_items = mutt_pool_calloc(pool, n * sizeof(*b->row_items));
 
@@ -1048,8 +1056,9 @@ allocate(batch_t *b)
         }
     }
 
-    return b->events != NULL && b->verdicts != NULL && b->rows != NULL &&
-           b->row_items != NULL && mutt_kinds_init(&b->kinds, n, pool);
+    return b->events != NULL && b->verdicts != NULL && b->rules != NULL &&
+           b->rows != NULL && b->row_items != NULL &&
+           mutt_kinds_init(&b->kinds, n, pool);
 }
 
 

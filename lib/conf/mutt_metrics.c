@@ -2,7 +2,9 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/mutt_time.h"
 #include "mutt_settings.h"
@@ -276,21 +278,74 @@ render_histogram(mutt_buf_t *out, uint64_t *const rows[], size_t n,
 }
 
 
+static size_t
+place_of(int32_t rule_id)
+{
+    return (uint32_t) rule_id * 2654435761u % (4 * MUTT_HITS_RULES);
+}
+
+
+bool
+mutt_hits_add(mutt_hits_t *hits, int32_t rule_id)
+{
+    size_t at = place_of(rule_id);
+
+    while (hits->places[at] != 0 &&
+           hits->rules[hits->places[at] - 1] != rule_id) {
+        at = (at + 1) % (4 * MUTT_HITS_RULES);
+    }
+
+    if (hits->places[at] == 0) {
+        if (hits->n == MUTT_HITS_RULES) {
+            return false;
+        }
+
+        __atomic_store_n(&hits->rules[hits->n], rule_id, __ATOMIC_RELEASE);
+        hits->places[at] = (uint16_t) ++hits->n;
+    }
+
+    add(&hits->counts[hits->places[at] - 1], 1);
+
+    return true;
+}
+
+
 static void
-render_series(mutt_buf_t *out, uint64_t *const rows[], size_t n,
-              mutt_series_t series, const char *version)
+render_hits(mutt_buf_t *out, const mutt_hits_t *hits, const char *name)
+{
+    for (size_t i = 0; hits != NULL && i < MUTT_HITS_RULES; i++) {
+        int32_t rule = __atomic_load_n(&hits->rules[i], __ATOMIC_ACQUIRE);
+
+        if (rule == 0) {
+            return;
+        }
+
+        mutt_buf_addf(out, "%s{rule_id=\"%d\"} %llu\n", name, rule,
+                      (unsigned long long) load(&hits->counts[i]));
+    }
+}
+
+
+static void
+render_series(mutt_buf_t *out, const mutt_metrics_view_t *view,
+              mutt_series_t series)
 {
     const metric_t *m = metric_of(series);
     const char *labels = series_table[series].labels;
+    size_t slot = first_slot(series);
 
     if (m->type == MUTT_HISTOGRAM) {
-        render_histogram(out, rows, n, series);
+        render_histogram(out, view->rows, view->n, series);
         return;
     }
 
     if (series == MUTT_M_BUILD_INFO_ALL) {
-        mutt_buf_addf(out, "%s{version=\"%s\"} 1\n", m->name, version);
+        mutt_buf_addf(out, "%s{version=\"%s\"} 1\n", m->name, view->version);
         return;
+    }
+
+    if (series == MUTT_M_RULE_HITS_OTHER) {
+        render_hits(out, view->hits, m->name);
     }
 
     mutt_buf_add_str(out, mutt_str(m->name));
@@ -300,36 +355,110 @@ render_series(mutt_buf_t *out, uint64_t *const rows[], size_t n,
     }
 
     if (m->type == MUTT_GAUGE) {
-        mutt_buf_addf(out, " %.15g\n",
-                      newest_gauge(rows, n, first_slot(series)));
+        mutt_buf_addf(out, " %.15g\n", newest_gauge(view->rows, view->n, slot));
     } else {
-        mutt_buf_addf(
-            out, " %llu\n",
-            (unsigned long long) sum_rows(rows, n, first_slot(series)));
+        mutt_buf_addf(out, " %llu\n",
+                      (unsigned long long) sum_rows(view->rows, view->n, slot));
     }
 }
 
 
-void
-mutt_metrics_render(mutt_buf_t *out, uint64_t *const rows[], size_t n,
-                    unsigned mask, const char *version)
+/* A family of counters is named without the suffix in OpenMetrics. */
+static void
+render_family(mutt_buf_t *out, const metric_t *m, bool openmetrics)
 {
+    static const char total[] = "_total";
     static const char *const types[] = { "counter", "gauge", "histogram" };
+    size_t len = strlen(m->name);
+    size_t suffix = sizeof(total) - 1;
+
+    if (openmetrics && m->type == MUTT_COUNTER && len > suffix &&
+        strcmp(m->name + len - suffix, total) == 0) {
+        len -= suffix;
+    }
+
+    mutt_buf_addf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int) len, m->name,
+                  m->help, (int) len, m->name, types[m->type]);
+}
+
+
+void
+mutt_metrics_render(mutt_buf_t *out, const mutt_metrics_view_t *view)
+{
     int last = -1;
 
     for (int s = 0; s < MUTT_SERIES_COUNT; s++) {
         const metric_t *m = metric_of(s);
 
-        if ((m->readers & mask) == 0) {
+        if ((m->readers & view->mask) == 0) {
             continue;
         }
 
         if (series_table[s].metric != last) {
             last = series_table[s].metric;
-            mutt_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help,
-                          m->name, types[m->type]);
+            render_family(out, m, view->openmetrics);
         }
 
-        render_series(out, rows, n, s, version);
+        render_series(out, view, s);
     }
+
+    if (view->openmetrics) {
+        MUTT_BUF_LIT(out, "# EOF\n");
+    }
+}
+
+
+/* How much a media range is wanted: its q, 1 unless it says so. */
+static double
+weight_of(const char *range, size_t len)
+{
+    for (size_t i = 0; i + 2 < len; i++) {
+        if (range[i] == ';') {
+            size_t at = i + 1 + strspn(range + i + 1, " \t");
+
+            if (at + 2 < len && strncasecmp(range + at, "q=", 2) == 0) {
+                return strtod(range + at + 2, NULL);
+            }
+        }
+    }
+
+    return 1;
+}
+
+
+bool
+mutt_metrics_openmetrics(const char *accept)
+{
+    static const char open[] = "application/openmetrics-text";
+    static const char text[] = "text/plain";
+    double best_open = 0;
+    double best_text = 0;
+
+    while (accept != NULL && *accept != '\0') {
+        accept += strspn(accept, " \t,");
+
+        size_t len = strcspn(accept, ",");
+        size_t type = strcspn(accept, "; \t,");
+        double weight = weight_of(accept, len);
+
+        if (type == sizeof(open) - 1 && strncasecmp(accept, open, type) == 0) {
+            best_open = weight > best_open ? weight : best_open;
+        } else if (type == sizeof(text) - 1 &&
+                   strncasecmp(accept, text, type) == 0) {
+            best_text = weight > best_text ? weight : best_text;
+        }
+
+        accept += len;
+    }
+
+    return best_open > 0 && best_open >= best_text;
+}
+
+
+const char *
+mutt_metrics_type(bool openmetrics)
+{
+    return openmetrics
+               ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+               : "text/plain; version=0.0.4; charset=utf-8";
 }

@@ -8,6 +8,7 @@
 #ifndef MUTT_METRICS_H
 #define MUTT_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,12 +41,41 @@ void mutt_metric_observe(uint64_t *slots, mutt_series_t series, double value);
 double mutt_metric_value(const uint64_t *slots, mutt_series_t series);
 
 /*
- * Appends the Prometheus text exposition (version 0.0.4) of the metrics
- * whose readers column meets mask, counters and histograms summed over the
- * n processes at rows[i]; a gauge is taken from the row where it was set
- * last.  version labels mutt_build_info.
+ * Counts by rule, of at most MUTT_HITS_RULES rules, the first that are hit;
+ * what others count goes to rule_id="other".  One thread counts, any renders.
  */
-void mutt_metrics_render(mutt_buf_t *out, uint64_t *const rows[], size_t n,
-                         unsigned mask, const char *version);
+#define MUTT_HITS_RULES 1000
+
+typedef struct {
+    int32_t rules[MUTT_HITS_RULES]; /* 0: free, as are all behind it */
+    uint64_t counts[MUTT_HITS_RULES];
+    uint16_t places[4 * MUTT_HITS_RULES]; /* by hash; 0: free */
+    size_t n;
+} mutt_hits_t;
+
+/* Counts a hit; false when there is no place for the rule. */
+bool mutt_hits_add(mutt_hits_t *hits, int32_t rule_id);
+
+/* What is to be rendered. */
+typedef struct {
+    uint64_t *const *rows; /* of n processes */
+    size_t n;
+    unsigned mask; /* metrics whose readers column meets it */
+    const char *version;
+    const mutt_hits_t *hits; /* NULL: none */
+    bool openmetrics;        /* OpenMetrics 1.0, else Prometheus text 0.0.4 */
+} mutt_metrics_view_t;
+
+/*
+ * Appends the exposition: counters and histograms summed over the processes;
+ * a gauge is taken from the row where it was set last.
+ */
+void mutt_metrics_render(mutt_buf_t *out, const mutt_metrics_view_t *view);
+
+/* Whether an Accept header prefers OpenMetrics; NULL: there is none. */
+bool mutt_metrics_openmetrics(const char *accept);
+
+/* The Content-Type of an exposition. */
+const char *mutt_metrics_type(bool openmetrics);
 
 #endif

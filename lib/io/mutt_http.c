@@ -280,6 +280,7 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
         { "Idempotency-Key", request->idempotency_key },
         { "Authorization", request->authorization },
         { "traceparent", request->traceparent },
+        { "X-API-KEY", request->api_key == NULL ? "" : request->api_key },
     };
     bool ok = true;
 

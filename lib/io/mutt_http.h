@@ -35,6 +35,7 @@ typedef struct {
     const char *authorization;   /* value of the header, "" for none */
     const char *idempotency_key; /* "" for none */
     const char *traceparent;     /* "" for none */
+    const char *api_key;         /* X-API-KEY; "" or NULL for none */
     void *data;                  /* the caller's */
 } mutt_http_request_t;
 

@@ -113,13 +113,35 @@ live(mutt_run_t *run, mutt_buf_t *b)
 
 
 static unsigned
-metrics(mutt_run_t *run, mutt_buf_t *b)
+exposition(mutt_run_t *run, mutt_buf_t *b, bool openmetrics)
 {
     uint64_t *rows[] = { run->metrics };
+    mutt_metrics_view_t view = {
+        .rows = rows,
+        .n = 1,
+        .mask = run->worker->reader,
+        .version = MUTT_VERSION,
+        .hits = &run->hits,
+        .openmetrics = openmetrics,
+    };
 
-    mutt_metrics_render(b, rows, 1, run->worker->reader, MUTT_VERSION);
+    mutt_metrics_render(b, &view);
 
     return MHD_HTTP_OK;
+}
+
+
+static unsigned
+metrics(mutt_run_t *run, mutt_buf_t *b)
+{
+    return exposition(run, b, false);
+}
+
+
+static unsigned
+open_metrics(mutt_run_t *run, mutt_buf_t *b)
+{
+    return exposition(run, b, true);
 }
 
 
@@ -198,8 +220,12 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url,
             break;
         }
 
-        type = routes[i].type;
-        status = routes[i].answer(run, &b);
+        bool open = routes[i].answer == metrics &&
+                    mutt_metrics_openmetrics(MHD_lookup_connection_value(
+                        connection, MHD_HEADER_KIND, "Accept"));
+
+        type = open ? mutt_metrics_type(true) : routes[i].type;
+        status = open ? open_metrics(run, &b) : routes[i].answer(run, &b);
     }
 
     if (status == MHD_HTTP_NOT_FOUND) {

@@ -29,8 +29,9 @@ struct mutt_run_s {
     mutt_log_t *log;
     uint64_t *metrics;
     mutt_tracer_t *tracer; /* NULL: tracing is off */
-    mutt_queue_t *queue; /* NULL when queueless */
-    mutt_redis_t *redis; /* of the main thread; the queue's if there is one */
+    mutt_hits_t hits;      /* of rules, where there are any */
+    mutt_queue_t *queue;   /* NULL when queueless */
+    mutt_redis_t *redis;   /* of the main thread; the queue's if there is one */
     char pod[MUTT_RUN_TEXT * 2];
     int wake_fd; /* eventfd: the side thread has news */
 

@@ -75,6 +75,15 @@ mutt_run_log(mutt_run_t *run)
 }
 
 
+void
+mutt_run_hit(mutt_run_t *run, int32_t rule_id)
+{
+    if (!mutt_hits_add(&run->hits, rule_id)) {
+        mutt_metric_add(run->metrics, MUTT_M_RULE_HITS_OTHER, 1);
+    }
+}
+
+
 bool
 mutt_run_stopping(const mutt_run_t *run)
 {

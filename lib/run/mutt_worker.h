@@ -97,12 +97,13 @@ int mutt_worker_main(const mutt_worker_t *worker, int argc, char **argv);
 void *mutt_run_ctx(mutt_run_t *run);
 const mutt_settings_t *mutt_run_settings(mutt_run_t *run); /* this turn's */
 const mutt_settings_t *mutt_run_base_settings(mutt_run_t *run); /* for life */
-mutt_queue_t *mutt_run_queue(mutt_run_t *run);   /* NULL when queueless */
-mutt_redis_t *mutt_run_redis(mutt_run_t *run);   /* connected in turn() */
-uint64_t *mutt_run_metrics(mutt_run_t *run);     /* any thread */
-mutt_tracer_t *mutt_run_tracer(mutt_run_t *run); /* NULL: tracing is off */
-mutt_log_t *mutt_run_log(mutt_run_t *run);       /* any thread */
-bool mutt_run_stopping(const mutt_run_t *run);   /* any thread */
+mutt_queue_t *mutt_run_queue(mutt_run_t *run);       /* NULL when queueless */
+mutt_redis_t *mutt_run_redis(mutt_run_t *run);       /* connected in turn() */
+uint64_t *mutt_run_metrics(mutt_run_t *run);         /* any thread */
+mutt_tracer_t *mutt_run_tracer(mutt_run_t *run);     /* NULL: tracing is off */
+mutt_log_t *mutt_run_log(mutt_run_t *run);           /* any thread */
+void mutt_run_hit(mutt_run_t *run, int32_t rule_id); /* counts a rule's */
+bool mutt_run_stopping(const mutt_run_t *run);       /* any thread */
 
 /* Waits at most wait_us, less when a signal or news arrives. */
 void mutt_run_sleep(mutt_run_t *run, mutt_usec_t wait_us);

@@ -12,7 +12,9 @@ render(uint64_t *const rows[], size_t n, unsigned mask)
     mutt_buf_t b;
 
     mutt_buf_init(&b, 1 << 20);
-    mutt_metrics_render(&b, rows, n, mask, "1.2.3");
+    mutt_metrics_render(
+        &b, &(mutt_metrics_view_t) {
+                .rows = rows, .n = n, .mask = mask, .version = "1.2.3" });
     mutt_buf_add(&b, "", 1);
     assert_true(mutt_buf_ok(&b));
 
@@ -95,10 +97,151 @@ the_newest_gauge_counts(void **state)
 }
 
 
+static void
+openmetrics_is_given_to_who_wants_it(void **state)
+{
+    static const struct {
+        const char *accept;
+        bool open;
+    } rows[] = {
+        { NULL, false },
+        { "", false },
+        { "*/*", false },
+        { "text/plain", false },
+        { "application/openmetrics-text", true },
+        { "Application/OpenMetrics-Text; version=1.0.0", true },
+        { "application/openmetrics-text;version=1.0.0;q=0.5,"
+          "application/openmetrics-text;version=0.0.1;q=0.4,"
+          "text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+          true },
+        { "text/plain;q=0.9, application/openmetrics-text;q=0.1", false },
+        { "application/openmetrics-text;q=0", false },
+        { "application/openmetrics-text;q=x", false },
+        { "application/openmetrics", false },
+        { ",,, application/openmetrics-text ,", true },
+        { "text/html;", false },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(mutt_metrics_openmetrics(rows[i].accept),
+                         rows[i].open);
+    }
+}
+
+
+static void
+openmetrics_names_families_without_total_and_ends(void **state)
+{
+    uint64_t *slots = calloc(mutt_metrics_slots(), sizeof(uint64_t));
+    uint64_t *rows[] = { slots };
+    mutt_metrics_view_t view = { .rows = rows,
+                                 .n = 1,
+                                 .mask = MUTT_S_ALL,
+                                 .version = "1.2.3",
+                                 .openmetrics = true };
+    mutt_buf_t b;
+
+    (void) state;
+
+    assert_non_null(slots);
+    mutt_metric_add(slots, MUTT_M_INGEST_REQUESTS_OK, 3);
+    mutt_buf_init(&b, 1 << 20);
+    mutt_metrics_render(&b, &view);
+    mutt_buf_add(&b, "", 1);
+    assert_true(mutt_buf_ok(&b));
+    assert_non_null(strstr(b.data,
+                           "\n# TYPE mutt_ingest_requests counter\n"
+                           "mutt_ingest_requests_total{status=\"success\","
+                           "reason=\"\"} 3\n"));
+    assert_null(strstr(b.data, "# TYPE mutt_ingest_requests_total "));
+    assert_non_null(strstr(b.data, "# TYPE mutt_ingest_queue_depth gauge\n"));
+    assert_string_equal(b.data + b.len - 1 - 6, "# EOF\n");
+    assert_ptr_equal(strstr(b.data, "# EOF"), b.data + b.len - 1 - 6);
+    mutt_buf_done(&b);
+    free(slots);
+}
+
+
+/* A counter whose family cannot be told from its samples is none there. */
+static void
+every_counter_ends_in_total(void **state)
+{
+    uint64_t *slots = calloc(mutt_metrics_slots(), sizeof(uint64_t));
+    uint64_t *rows[] = { slots };
+    mutt_buf_t b;
+    size_t counters = 0;
+
+    (void) state;
+
+    assert_non_null(slots);
+    mutt_buf_init(&b, 1 << 20);
+    mutt_metrics_render(
+        &b, &(mutt_metrics_view_t) {
+                .rows = rows, .n = 1, .mask = MUTT_S_ALL, .version = "" });
+    mutt_buf_add(&b, "", 1);
+
+    for (const char *p = b.data; (p = strstr(p, " counter\n")) != NULL; p++) {
+        assert_memory_equal(p - 6, "_total", 6);
+        counters++;
+    }
+
+    assert_true(counters > 20);
+    mutt_buf_done(&b);
+    free(slots);
+}
+
+
+static void
+hits_are_counted_by_rule_up_to_a_number(void **state)
+{
+    static mutt_hits_t hits;
+    uint64_t *slots = calloc(mutt_metrics_slots(), sizeof(uint64_t));
+    uint64_t *rows[] = { slots };
+    mutt_metrics_view_t view = { .rows = rows,
+                                 .n = 1,
+                                 .mask = MUTT_S_ALERTER,
+                                 .version = "",
+                                 .hits = &hits };
+    mutt_buf_t b;
+
+    (void) state;
+
+    assert_non_null(slots);
+
+    /* ids that meet in one place of the table, and negative ones */
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < MUTT_HITS_RULES; i++) {
+            assert_true(mutt_hits_add(&hits, INT32_MAX - 4000 * i));
+        }
+    }
+
+    assert_false(mutt_hits_add(&hits, 1));
+    assert_true(mutt_hits_add(&hits, INT32_MAX));
+
+    mutt_buf_init(&b, 1 << 20);
+    mutt_metrics_render(&b, &view);
+    mutt_buf_add(&b, "", 1);
+    assert_true(mutt_buf_ok(&b));
+    assert_non_null(strstr(b.data, "\nmutt_alerter_rule_hits_total{rule_id="
+                                   "\"2147483647\"} 4\n"));
+    assert_non_null(strstr(b.data, "{rule_id=\"2147479647\"} 3\n"));
+    assert_non_null(strstr(b.data, "{rule_id=\"other\"} 0\n"));
+    assert_null(strstr(b.data, "{rule_id=\"1\"}"));
+    mutt_buf_done(&b);
+    free(slots);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(openmetrics_is_given_to_who_wants_it),
+        cmocka_unit_test(openmetrics_names_families_without_total_and_ends),
+        cmocka_unit_test(every_counter_ends_in_total),
+        cmocka_unit_test(hits_are_counted_by_rule_up_to_a_number),
         cmocka_unit_test(processes_are_summed),
         cmocka_unit_test(a_reader_sees_its_own),
         cmocka_unit_test(the_newest_gauge_counts),
