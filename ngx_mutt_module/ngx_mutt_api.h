@@ -141,6 +141,12 @@ ngx_int_t ngx_mutt_step_answer(ngx_mutt_flow_t *flow);
 
 /* ngx_mutt_api_input.c */
 
+/*
+ * Makes the members of an object inside the body the flow's, until the next;
+ * json was in the body, which was checked.  NGX_ERROR when out of memory.
+ */
+ngx_int_t ngx_mutt_flow_enter(ngx_mutt_flow_t *flow, mutt_str_t json);
+
 /* Notes what is wrong; name and reason live until the answer. */
 void ngx_mutt_fault(ngx_mutt_flow_t *flow, mutt_str_t name,
     const char *reason);
@@ -293,6 +299,12 @@ extern const ngx_mutt_step_t  ngx_mutt_letters_replay[];
 extern const ngx_mutt_step_t  ngx_mutt_letters_discard[];
 
 
+/* ngx_mutt_api_trial.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_rules_test[];
+extern const ngx_mutt_step_t  ngx_mutt_events_explain[];
+
+
 /* ngx_mutt_api_rates.c */
 
 ngx_int_t ngx_mutt_rates(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
@@ -300,6 +312,28 @@ ngx_int_t ngx_mutt_slo(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 
 
 /* ngx_mutt_api_rules.c */
+
+/* in the order of the statements' columns and values */
+typedef enum {
+    NGX_MUTT_RULE_MATCH = 0,
+    NGX_MUTT_RULE_OID,
+    NGX_MUTT_RULE_SEVERITY,
+    NGX_MUTT_RULE_TYPE,
+    NGX_MUTT_RULE_PRIORITY,
+    NGX_MUTT_RULE_PROD,
+    NGX_MUTT_RULE_DEV,
+    NGX_MUTT_RULE_TEAM,
+    NGX_MUTT_RULE_ACTIVE,
+    NGX_MUTT_RULE_FIELDS
+} ngx_mutt_rule_field_t;
+
+/*
+ * Takes a rule out of the flow's members as text for PostgreSQL, with
+ * defaults for what is absent; what is wrong is noted.  whole: all that a
+ * rule must have is required.
+ */
+void ngx_mutt_rule_take_members(ngx_mutt_flow_t *flow, const char **values,
+    ngx_flag_t whole);
 
 extern const ngx_mutt_step_t  ngx_mutt_rules_list[];
 extern const ngx_mutt_step_t  ngx_mutt_rules_show[];

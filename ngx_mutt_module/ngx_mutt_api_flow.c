@@ -349,6 +349,17 @@ ngx_mutt_flow_parse(ngx_mutt_flow_t *flow)
 }
 
 
+ngx_int_t
+ngx_mutt_flow_enter(ngx_mutt_flow_t *flow, mutt_str_t json)
+{
+    size_t  offset;
+
+    return mutt_json_read_object(ngx_mutt_api_reader, json, &flow->members,
+                                 &flow->n_members, &offset)
+           == MUTT_JSON_OK ? NGX_OK : NGX_ERROR;
+}
+
+
 static void
 ngx_mutt_flow_read(ngx_http_request_t *r)
 {

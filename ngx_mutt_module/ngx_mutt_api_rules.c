@@ -18,21 +18,6 @@
 #define NGX_MUTT_TRIES         64
 
 
-/* in the order of the statements' columns and values */
-typedef enum {
-    NGX_MUTT_RULE_MATCH = 0,
-    NGX_MUTT_RULE_OID,
-    NGX_MUTT_RULE_SEVERITY,
-    NGX_MUTT_RULE_TYPE,
-    NGX_MUTT_RULE_PRIORITY,
-    NGX_MUTT_RULE_PROD,
-    NGX_MUTT_RULE_DEV,
-    NGX_MUTT_RULE_TEAM,
-    NGX_MUTT_RULE_ACTIVE,
-    NGX_MUTT_RULE_FIELDS
-} ngx_mutt_rule_field_t;
-
-
 /* a rule as text for PostgreSQL */
 typedef struct {
     const char        *values[NGX_MUTT_RULE_FIELDS];
@@ -47,6 +32,8 @@ typedef const char *(*ngx_mutt_rule_read_pt)(ngx_mutt_flow_t *flow,
     const mutt_json_member_t *member);
 
 
+static void ngx_mutt_rule_compile(ngx_mutt_flow_t *flow,
+    ngx_mutt_rule_edit_t *edit);
 static const char *ngx_mutt_rule_match(ngx_mutt_flow_t *flow,
     const mutt_json_member_t *member);
 static const char *ngx_mutt_rule_oid(ngx_mutt_flow_t *flow,
@@ -431,6 +418,38 @@ ngx_mutt_rule_take(ngx_mutt_flow_t *flow)
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_mutt_rule_take_members(ngx_mutt_flow_t *flow, const char **values,
+    ngx_flag_t whole)
+{
+    ngx_uint_t            i;
+    ngx_mutt_rule_edit_t  edit;
+
+    ngx_memzero(&edit, sizeof(ngx_mutt_rule_edit_t));
+    ngx_mutt_refuse_others(flow, ngx_mutt_rule_names);
+
+    for (i = 0; i < NGX_MUTT_RULE_FIELDS; i++) {
+        ngx_mutt_rule_take_field(flow, &edit, i);
+
+        if (edit.given[i]) {
+            continue;
+        }
+
+        edit.values[i] = ngx_mutt_rule_fields[i].value;
+
+        if (ngx_mutt_rule_fields[i].required && whole) {
+            ngx_mutt_fault_missing(flow, ngx_mutt_rule_fields[i].name);
+        }
+    }
+
+    if (flow->n_faults == 0) {
+        ngx_mutt_rule_compile(flow, &edit);
+    }
+
+    ngx_memcpy(values, edit.values, sizeof(edit.values));
 }
 
 

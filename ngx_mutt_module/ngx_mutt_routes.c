@@ -98,12 +98,21 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
                       ngx_mutt_rules_hits, "Show how often rules match",
                       RULE_HITS),
 
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/rules/test", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_rules_test, "Try a rule on events",
+                      RULES_TEST),
+
     NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/rules/{id}", NGX_MUTT_SCOPE_READ,
                       ngx_mutt_rules_show, "Show a rule", RULE),
     NGX_MUTT_RESOURCE(NGX_HTTP_PUT, "/rules/{id}", NGX_MUTT_SCOPE_WRITE,
                       ngx_mutt_rules_update, "Change a rule", RULE),
     NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/rules/{id}", NGX_MUTT_SCOPE_WRITE,
                       ngx_mutt_rules_delete, "Delete a rule", RULE),
+
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/events/{id}/explain",
+                      NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_events_explain,
+                      "Explain what became of an event", EVENT_EXPLAIN),
 
     NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/audit-logs", NGX_MUTT_SCOPE_READ,
                       ngx_mutt_events_list, "List matched events", AUDIT_LOGS),

@@ -152,6 +152,10 @@ my @good = (
     [ 'POST /rules', $rule ],
     [ 'GET /rules' ], [ 'GET /rules/hits' ], [ 'GET /rules/{id}' ],
     [ 'PUT /rules/{id}', { priority => 5, reason => 'because' } ],
+    [ 'POST /rules/test', { rule => { match_string => 'x' },
+        event => { message => 'x' } } ],
+    [ 'POST /rules/test', { rule => { match_string => 'm' }, recent => 5 } ],
+    [ 'GET /events/{id}/explain' ],
     [ 'GET /audit-logs' ], [ 'GET /audit' ], [ 'GET /config-audit' ],
     [ 'GET /config' ], [ 'GET /config/{key}' ],
     [ 'PUT /config/{key}', { value => 5 } ],
@@ -193,7 +197,8 @@ for my $case (@good) {
         if ref $body eq 'HASH' && $body->{ids};
 
     my $r = call($method, path_of($path, %value,
-        id => $path =~ /letters/ ? $letter : $id), $body, $key // $admin);
+        id => $path =~ /letters/ ? $letter
+            : $path =~ /events/ ? $events : $id), $body, $key // $admin);
 
     like($r->{code}, qr/^2/, "$name is done") or diag($r->{body});
     check($name, 'done', $r);

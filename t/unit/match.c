@@ -6,6 +6,7 @@
 #include "domain/mutt_match.h"
 #include "domain/mutt_match_literal.h"
 #include "domain/mutt_regex.h"
+#include "domain/mutt_trial.h"
 
 #define RULES 5
 #define ANY MUTT_SEVERITY_NONE
@@ -18,14 +19,16 @@
  * of what an oid_prefix rule has besides.
  */
 
-static const struct {
+typedef struct {
     const char *promise;
     const char *rules[RULES]; /* of ids 1, 2 ... */
     const char *message;
     const char *oid;
     int severity;
     int winner; /* 0: none */
-} rows[] = {
+} row_t;
+
+static const row_t rows[] = {
     { "contains finds its text", { "link" }, "a link b", "", ANY, 1 },
     { "in any case", { "LiNk" }, "a lInK b", "", ANY, 1 },
     { "also where a letter of it is no ASCII",
@@ -322,6 +325,31 @@ winner(mutt_matcher_t *matcher, mutt_str_t message, const char *oid,
 }
 
 
+/* The winner by trials of each rule alone. */
+static int32_t
+winner_of_trials(const mutt_rule_t *rules, size_t n, const row_t *row)
+{
+    mutt_match_input_t input = { mutt_str(row->message), mutt_str(row->oid),
+                                 row->severity };
+    const mutt_rule_t *best = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        mutt_trial_t *trial = mutt_trial_create(&rules[i]);
+
+        assert_non_null(trial);
+
+        if (mutt_trial(trial, &input) == MUTT_TRIAL_MATCH &&
+            (best == NULL || rules[i].priority < best->priority)) {
+            best = &rules[i];
+        }
+
+        mutt_trial_destroy(trial);
+    }
+
+    return best == NULL ? 0 : best->id;
+}
+
+
 static void
 the_right_rule_wins(void **state)
 {
@@ -346,6 +374,13 @@ the_right_rule_wins(void **state)
         }
 
         mutt_matcher_destroy(matcher);
+
+        id = winner_of_trials(rules, n, &rows[i]);
+
+        if (id != rows[i].winner) {
+            fail_msg("%s: one by one, rule %d instead of %d", rows[i].promise,
+                     id, rows[i].winner);
+        }
     }
 }
 
