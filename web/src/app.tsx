@@ -7,7 +7,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { health as askHealth } from './api/client';
 import type { Health } from './api/types';
 import { enable, enabled, known, useShortcuts, type Shortcut } from './lib/keys';
-import { usePoll, type Polled } from './lib/poll';
+import { back, usePoll, type Polled } from './lib/poll';
 import { go, href, usePlace } from './lib/router';
 import { may, resume, signOut, standing } from './lib/session';
 import { useStore } from './lib/store';
@@ -178,7 +178,7 @@ function Frame(): JSX.Element {
     const place = usePlace();
     const now = useStore(standing);
     const theme = useStore(wish);
-    const health = usePoll(() => askHealth<Health>(), 2000, 'health');
+    const health = usePoll(() => askHealth<Health>(), 1500, 'health', 1500);
     const [helping, setHelping] = useState(false);
     const [open, setOpen] = useState(false);
     const main = useRef<HTMLElement>(null);
@@ -205,6 +205,12 @@ function Frame(): JSX.Element {
         document.title = `${screen?.title ?? 'Not found'} - MUTT`;
         main.current?.querySelector('h1')?.focus({ preventScroll: true });
     }, [screen]);
+
+    useEffect(() => {
+        if (word === 'healthy') {
+            dispatchEvent(new Event(back));
+        }
+    }, [word]);
 
     const session = now.state === 'in' ? now.session : null;
 

@@ -3,6 +3,8 @@
 
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 
+import { back } from './poll';
+
 interface Page<T> {
     readonly cursor: string | null;   /* what it is asked for with */
     readonly length: number;
@@ -110,7 +112,18 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
         controller.current = new AbortController();
         state.current = fresh();
         void fetchPage(null);
-        return () => controller.current.abort();
+
+        const well = (): void => {
+            if (state.current.error !== null) {
+                void fetchPage(null);
+            }
+        };
+
+        addEventListener(back, well);
+        return () => {
+            controller.current.abort();
+            removeEventListener(back, well);
+        };
     }, [key, round]);
 
     const find = (index: number): readonly [Page<T>, number] | null => {

@@ -17,13 +17,17 @@ interface Held<T> {
     loading: boolean;
 }
 
+/* What is told to the window when the server is well again. */
+export const back = 'mutt-back';
+
 /*
  * Calls ask at once and every so many milliseconds, 0 for once; slower after
- * failures, not at all while the page is hidden.  What was known stays beside
- * the error.  What it depends on is in key.
+ * failures, up to slowest, at once when the server is back, not at all while
+ * the page is hidden.  What was known stays beside the error.  What it depends
+ * on is in key.
  */
 export function usePoll<T>(ask: (signal: AbortSignal) => Promise<T>,
-    every: number, key: string): Polled<T> {
+    every: number, key: string, slowest = 30_000): Polled<T> {
     const [held, set] = useState<Held<T>>(
         { data: null, error: null, at: null, loading: true });
     const [round, again] = useState(0);
@@ -39,20 +43,25 @@ export function usePoll<T>(ask: (signal: AbortSignal) => Promise<T>,
         const controller = new AbortController();
         let timer: ReturnType<typeof setTimeout> | undefined;
         let failures = 0;
+        let asking = false;
 
         const later = (): void => {
             const wait = failures === 0 ? every
-                : Math.min(30_000, Math.max(every, 1000) * 2 ** (failures - 1));
+                : Math.min(slowest, Math.max(every, 1000) * 2 ** (failures - 1));
 
             if ((every > 0 || failures > 0) && !controller.signal.aborted) {
                 timer = setTimeout(() => void turn(), wait);
             }
         };
         const turn = async (): Promise<void> => {
-            if (document.hidden) {
+            if (asking) {
+                return;
+            }
+            if (document.hidden && every > 0) {
                 later();
                 return;
             }
+            asking = true;
             try {
                 const data = await latest.current(controller.signal);
 
@@ -64,6 +73,8 @@ export function usePoll<T>(ask: (signal: AbortSignal) => Promise<T>,
                 }
                 failures++;
                 set(old => ({ ...old, error, loading: false }));
+            } finally {
+                asking = false;
             }
             later();
         };
@@ -74,14 +85,21 @@ export function usePoll<T>(ask: (signal: AbortSignal) => Promise<T>,
                 void turn();
             }
         };
+        const well = (): void => {
+            if (failures > 0) {
+                seen();
+            }
+        };
 
         void turn();
         document.addEventListener('visibilitychange', seen);
+        addEventListener(back, well);
 
         return () => {
             controller.abort();
             clearTimeout(timer);
             document.removeEventListener('visibilitychange', seen);
+            removeEventListener(back, well);
         };
     }, [key, every, round]);
 
