@@ -25,10 +25,23 @@ static const muttdev_command_t help_command = {
 };
 
 static const muttdev_command_t *const commands[] = {
-    &muttdev_check_ledger,  &muttdev_check_orphans,
-    &muttdev_check_promise, &muttdev_slo,
-    &muttdev_retention,     &version_command,
-    &help_command,          NULL,
+    &muttdev_check_ledger,
+    &muttdev_check_orphans,
+    &muttdev_check_promise,
+    &muttdev_queues,
+    &muttdev_slo,
+    &muttdev_config_list,
+    &muttdev_config_get,
+    &muttdev_config_set,
+    &muttdev_config_unset,
+    &muttdev_rules_list,
+    &muttdev_dlq_list,
+    &muttdev_dlq_show,
+    &muttdev_dlq_replay,
+    &muttdev_retention,
+    &version_command,
+    &help_command,
+    NULL,
 };
 
 

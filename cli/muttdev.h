@@ -26,7 +26,16 @@ typedef struct {
 extern const muttdev_command_t muttdev_check_ledger;
 extern const muttdev_command_t muttdev_check_orphans;
 extern const muttdev_command_t muttdev_check_promise;
+extern const muttdev_command_t muttdev_config_get;
+extern const muttdev_command_t muttdev_config_list;
+extern const muttdev_command_t muttdev_config_set;
+extern const muttdev_command_t muttdev_config_unset;
+extern const muttdev_command_t muttdev_dlq_list;
+extern const muttdev_command_t muttdev_dlq_replay;
+extern const muttdev_command_t muttdev_dlq_show;
+extern const muttdev_command_t muttdev_queues;
 extern const muttdev_command_t muttdev_retention;
+extern const muttdev_command_t muttdev_rules_list;
 extern const muttdev_command_t muttdev_slo;
 
 /* Prints how a command is called, on stderr; returns MUTTDEV_USAGE. */

@@ -7,13 +7,7 @@
 
 #include <jansson.h>
 
-#include "core/mutt_buf.h"
-#include "core/mutt_time.h"
-#include "io/mutt_http.h"
-
-#define TIMEOUT_MS 10000
-#define SLICE_MS 200
-#define URL_SIZE 2048
+#include "client.h"
 
 static int run(int argc, char **argv);
 
@@ -53,7 +47,7 @@ typedef struct {
 static bool
 read_options(int argc, char **argv, options_t *options)
 {
-    *options = (options_t) { .url = muttdev_variable("MUTT_URL") };
+    *options = (options_t) { 0 };
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
@@ -66,78 +60,6 @@ read_options(int argc, char **argv, options_t *options)
     }
 
     return true;
-}
-
-
-/* Asks; the answer's body is appended to body. */
-static mutt_rc_t
-ask(mutt_http_t *http, const char *key, mutt_buf_t *body, mutt_err_t *err)
-{
-    mutt_http_request_t request = { .authorization = "",
-                                    .idempotency_key = "",
-                                    .traceparent = "",
-                                    .api_key = key };
-    mutt_http_done_t done = { 0 };
-    mutt_rc_t rc = mutt_http_send(http, &request, err);
-
-    while (rc == MUTT_OK && !mutt_http_next(http, &done)) {
-        rc = mutt_http_turn(http, SLICE_MS, err);
-    }
-
-    if (rc != MUTT_OK) {
-        return rc;
-    }
-
-    if (done.send != MUTT_SEND_ANSWERED) {
-        return mutt_fail(err, MUTT_UNAVAIL, "no answer");
-    }
-
-    if (done.status != 200) {
-        return mutt_fail(err, MUTT_UNAVAIL, "status %ld%s", done.status,
-                         done.status == 401 ? ": is MUTT_API_KEY right?" : "");
-    }
-
-    mutt_buf_add_str(body, done.body);
-
-    return mutt_buf_ok(body) ? MUTT_OK
-                             : mutt_fail(err, MUTT_NOMEM, "out of memory");
-}
-
-
-static mutt_rc_t
-fetch(const char *url, mutt_buf_t *body, mutt_err_t *err)
-{
-    char address[URL_SIZE];
-    const char *key = muttdev_variable("MUTT_API_KEY");
-    mutt_http_t *http;
-    mutt_rc_t rc =
-        url == NULL
-            ? mutt_fail(err, MUTT_CONFIG, "neither --url nor MUTT_URL is given")
-            : mutt_http_check_url(url, "the URL", err);
-
-    if (rc != MUTT_OK) {
-        return rc;
-    }
-
-    (void) snprintf(address, sizeof(address), "%s/api/v2/slo", url);
-
-    mutt_http_options_t options = {
-        .url = address,
-        .get = true,
-        .ca = "",
-        .timeout_ms = TIMEOUT_MS,
-        .connections = 1,
-        .keep = MUTT_HTTP_KEEP_MAX,
-    };
-
-    rc = mutt_http_create(&options, &http, err);
-
-    if (rc == MUTT_OK) {
-        rc = ask(http, key == NULL ? "" : key, body, err);
-        mutt_http_destroy(http);
-    }
-
-    return rc;
 }
 
 
@@ -249,11 +171,12 @@ run(int argc, char **argv)
         return muttdev_usage(&muttdev_slo);
     }
 
-    mutt_buf_init(&body, MUTT_HTTP_KEEP_MAX);
+    mutt_buf_init(&body, CLIENT_MAX);
 
     int status = MUTTDEV_FAILED;
 
-    if (fetch(options.url, &body, &err) == MUTT_OK) {
+    if (client_call(options.url, "GET", "slo", mutt_str(NULL), &body, &err) ==
+        MUTT_OK) {
         status = show(&body, options.json);
     } else {
         (void) fprintf(stderr, "muttdev slo: %s\n", err.text);

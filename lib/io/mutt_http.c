@@ -294,6 +294,9 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
                        CURLE_OK;
     }
 
+    ok = ok && curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST,
+                                request->method) == CURLE_OK;
+
     if (!get) {
         ok = ok && add_header(call, "Content-Type", "application/json") &&
              add_header(call, "Expect", "");

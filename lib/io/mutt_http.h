@@ -31,6 +31,7 @@ typedef struct {
 /* One request; text must live until it is done. */
 typedef struct {
     const char *url; /* instead of the handle's; in all requests or in none */
+    const char *method; /* instead of GET or POST; NULL: not */
     mutt_str_t body;
     const char *authorization;   /* value of the header, "" for none */
     const char *idempotency_key; /* "" for none */
