@@ -154,6 +154,10 @@ ngx_mutt_keys_ask(ngx_flag_t at_once)
     ngx_mutt_keys_query.statement = MUTT_SQL_TEXT_API_KEYS_GOOD;
     ngx_mutt_keys_query.handler = ngx_mutt_keys_read;
     ngx_mutt_keys_busy = ngx_mutt_pg_query(&ngx_mutt_keys_query) == NGX_OK;
+
+    if (!ngx_mutt_keys_busy) {
+        ngx_mutt_keyring_yield();
+    }
 }
 
 
@@ -325,6 +329,9 @@ ngx_mutt_keys_read(ngx_mutt_query_t *query)
                             ngx_time());
             ngx_free(keys);
         }
+
+    } else {
+        ngx_mutt_keyring_yield();
     }
 
     ngx_mutt_pg_release(query);

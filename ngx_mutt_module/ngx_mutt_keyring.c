@@ -122,6 +122,13 @@ ngx_mutt_keyring_turn(ngx_msec_t interval, ngx_flag_t at_once)
 }
 
 
+void
+ngx_mutt_keyring_yield(void)
+{
+    ngx_mutt_keyring->turn = 0;
+}
+
+
 ngx_uint_t
 ngx_mutt_keyring_ask(void)
 {

@@ -39,6 +39,9 @@ void ngx_mutt_keyring_attach(ngx_mutt_main_conf_t *mcf);
 /* Whether it is for this worker to ask now; at once: whoever's turn it is. */
 ngx_flag_t ngx_mutt_keyring_turn(ngx_msec_t interval, ngx_flag_t at_once);
 
+/* Leaves the turn to whoever comes next, since the question has failed. */
+void ngx_mutt_keyring_yield(void);
+
 /* The number of a question, to be given with its answer. */
 ngx_uint_t ngx_mutt_keyring_ask(void);
 

@@ -52,6 +52,27 @@ is($codes{200} + ($codes{503} // 0), 500, 'all 500 are answered')
 cmp_ok($codes{200}, '>', 0, 'and some are served');
 cmp_ok(connections(), '<=', 6, 'with the connections there are');
 
+# kB of all workers
+sub memory {
+    my $sum = 0;
+
+    for my $pid ($t->nginx_workers()) {
+        open my $file, '<', "/proc/$pid/status" or next;
+        $sum += /^VmRSS:\s+(\d+)/ ? $1 : 0 while <$file>;
+    }
+
+    return $sum;
+}
+
+my $first = memory();
+
+for (1 .. 2) {
+    @sockets = map { Mutt::Http::open_raw($port, $get) } 1 .. 500;
+    Mutt::Http::read_response($_, 20) for @sockets;
+}
+
+cmp_ok(memory() - $first, '<', 64 * 1024, 'nor does memory grow with every 500');
+
 ###############################################################################
 # hanging
 
