@@ -62,6 +62,17 @@ retention_teardown(mutt_run_t *run)
 }
 
 
+/* Member by member: what lies between them is anything. */
+static bool
+is_same(const mutt_retention_policy_t *a, const mutt_retention_policy_t *b)
+{
+    return a->event_days == b->event_days &&
+           a->archive_years == b->archive_years &&
+           a->change_days == b->change_days &&
+           a->letter_days == b->letter_days && a->enforced == b->enforced;
+}
+
+
 static bool
 is_due(mutt_run_t *run, const retention_t *r,
        const mutt_retention_policy_t *policy)
@@ -73,7 +84,7 @@ is_due(mutt_run_t *run, const retention_t *r,
             : mutt_set_int(s, MUTT_SET_RETENTION_CHECK_INTERVAL_HOURS) * HOUR;
 
     return r->ended == 0 || mutt_time_mono() - r->ended >= wait ||
-           memcmp(policy, &r->policy, sizeof(*policy)) != 0;
+           !is_same(policy, &r->policy);
 }
 
 

@@ -28,8 +28,8 @@
 /*
  * The places of a regular expression, its repeats written out: a class of
  * characters or a dot is one, \d or \s are eight, \w is twenty-four, since they
- * are Unicode's, a character is a sixteenth.  Text that is no regular expression has
- * some cost or other.
+ * are Unicode's, a character is a sixteenth.  Text that is no regular
+ * expression has some cost or other.
  */
 uint64_t mutt_match_cost(mutt_str_t pattern);
 
