@@ -342,6 +342,11 @@ extern const ngx_mutt_step_t  ngx_mutt_rules_update[];
 extern const ngx_mutt_step_t  ngx_mutt_rules_delete[];
 
 
+/* ngx_mutt_api_slo.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_slo_history[];
+
+
 /* ngx_mutt_api_status.c */
 
 extern const ngx_mutt_step_t  ngx_mutt_status_show[];

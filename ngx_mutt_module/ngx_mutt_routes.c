@@ -204,6 +204,10 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
       NGX_MUTT_SCOPE_READ, ngx_mutt_slo, NULL, "Show the objectives",
       NGX_MUTT_COUNTED(SLO) },
 
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/slo/history", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_slo_history,
+                      "Show how the objectives stood before", SLO_HISTORY),
+
     { NGX_MUTT_GET, "/health", NGX_MUTT_UNDER_ROOT, NGX_MUTT_HEALTH,
       NGX_MUTT_SCOPE_NONE, ngx_mutt_health, NULL,
       "Whether events can be taken", NGX_MUTT_UNCOUNTED },

@@ -175,7 +175,7 @@ my @good = (
     [ 'POST /keys', { name => 'k', scopes => [ 'read' ] } ], [ 'GET /keys' ],
     [ 'POST /keys/{name}/rotate' ],
     [ 'DELETE /keys/{name}' ],
-    [ 'GET /metrics' ], [ 'GET /slo' ],
+    [ 'GET /metrics' ], [ 'GET /slo' ], [ 'GET /slo/history' ],
     [ 'DELETE /rules/{id}' ],
 );
 
@@ -244,7 +244,7 @@ for my $name (sort keys %operation) {
         && $name ne 'PUT /rules/{id}' && $name ne 'PUT /config/{key}';
 
     check($name, "with a bad $_", call($method, "$there?$_=%ff", undef, $good))
-        for $bad{page} ? 'page' : ();
+        for grep { $bad{$_} } qw(page hours);
 
     next unless $op->{requestBody};
     check($name, 'with half a body', call($method, $there, '{', $good));

@@ -247,6 +247,64 @@ near(asked('mutt:slo:ingestor_error_budget_burn_rate:5m') // -1, $in_burn,
     'the recorded burn rate is the same');
 
 ###############################################################################
+# What was before
+
+sub history {
+    my ($query) = @_;
+
+    return $t->http('GET', "/api/v2/slo/history$query", undef,
+        'X-API-KEY' => $t->key('admin'));
+}
+
+# The last value of a measure of an objective.
+sub last_of {
+    my ($history, $name, $measure) = @_;
+
+    return slo($history, $name)->{$measure}[-1];
+}
+
+my $now = time();
+
+# points of long ago: too old for each list, and within it
+$t->redis('zadd', 'mutt:slo:5m', $_, "$_ 1 0.995 nan nan 1 0.99 nan nan 1 0.999"
+    . ' nan 0.99') for $now - 49 * 3600, $now - 2 * 3600;
+$t->redis('zadd', 'mutt:slo:1h', $_, "$_ 0.99 0.995 0.2 nan 1 0.99 nan nan 1"
+    . ' 0.999 nan 0.99') for $now - 721 * 3600, $now - 700 * 3600;
+$slo = evaluated('another evaluation');
+
+my $hour = history('?hours=1')->{json};
+my $day = history('')->{json};
+my $month = history('?hours=720')->{json};
+
+cmp_ok(scalar @{ $hour->{evaluated_at} }, '<=', (time() - $^T) / 300 + 2,
+    'however often it is evaluated, 5 minutes have one point');
+near(last_of($hour, 'ingestor_availability', 'actual_value'), $in,
+    'the last is the evaluation');
+near(last_of($hour, 'ingestor_availability', 'burn_rate'), $in_burn,
+    'with its burn rate');
+near(last_of($hour, 'ingestor_availability', 'error_budget_remaining'),
+    ($in - 0.995) / 0.005, 'and its budget');
+is(slo($hour, 'ingestor_latency_p99')->{burn_rate}, undef,
+    'a latency has none');
+is_deeply([ @$hour{qw(hours step_seconds)} ], [ 1, 300 ], 'as asked');
+is($day->{hours}, 24, 'a day, where nothing is said');
+is(scalar @{ $day->{evaluated_at} }, @{ $hour->{evaluated_at} } + 1,
+    'has the point of two hours ago too');
+is(slo($day, 'ingestor_availability')->{error_budget_remaining}[0], 1,
+    'when all was well');
+is(slo($day, 'alerter_cache_reload_success')->{actual_value}[0], undef,
+    'and what was not known is null');
+is($month->{step_seconds}, 3600, 'a month is by the hour');
+near(slo($month, 'ingestor_availability')->{burn_rate}[0], 2,
+    'from its first hour on');
+cmp_ok(scalar @{ $month->{evaluated_at} }, '<=', 4, 'one point an hour');
+is($t->redis('zcount', $_->[0], '-inf', $now - $_->[1] * 3600 - 1), 0,
+    "$_->[0] ends after $_->[1] hours") for [ 'mutt:slo:5m', 48 ],
+    [ 'mutt:slo:1h', 720 ];
+is(history("?hours=$_")->{code}, 400, "$_ hours can't be asked for")
+    for 0, 721, 'x', '';
+
+###############################################################################
 # Thresholds are live settings
 
 sub live {

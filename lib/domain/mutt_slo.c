@@ -15,9 +15,18 @@ static const char *const states[] = {
     [MUTT_SLO_UNKNOWN] = "unknown",
 };
 
+const char *const mutt_slo_names[MUTT_SLO_OBJECTIVES] = {
+    [MUTT_SLO_INGESTOR_AVAILABILITY] = "ingestor_availability",
+    [MUTT_SLO_INGESTOR_LATENCY] = "ingestor_latency_p99",
+    [MUTT_SLO_FORWARDER_AVAILABILITY] = "forwarder_availability",
+    [MUTT_SLO_FORWARDER_LATENCY] = "forwarder_latency_p99",
+    [MUTT_SLO_ALERTER_PROCESSING] = "alerter_processing_success",
+    [MUTT_SLO_ALERTER_RELOAD] = "alerter_cache_reload_success",
+};
+
 /* An objective of availability. */
 typedef struct {
-    const char *name;
+    mutt_slo_objective_t objective;
     const char *description;
     const char *unit; /* what is counted */
     double target;
@@ -26,7 +35,7 @@ typedef struct {
 
 /* An objective of latency; all in seconds. */
 typedef struct {
-    const char *name;
+    mutt_slo_objective_t objective;
     const char *description;
     double target;
     double warning;
@@ -144,13 +153,14 @@ add_component(mutt_buf_t *b, const char *name, double target,
 
 
 static void
-add_slo(mutt_buf_t *b, const char *name, const char *description,
+add_slo(mutt_buf_t *b, mutt_slo_objective_t objective, const char *description,
         const mutt_slo_terms_t *terms)
 {
     mutt_buf_addf(b,
                   "{\"slo_name\":\"%s\",\"description\":\"%s\","
                   "\"window_hours\":%lld",
-                  name, description, (long long) terms->window_hours);
+                  mutt_slo_names[objective], description,
+                  (long long) terms->window_hours);
 }
 
 
@@ -169,7 +179,7 @@ add_share(mutt_buf_t *b, const share_t *s, const mutt_slo_terms_t *terms)
     double burn = mutt_slo_burn_rate(actual, s->target);
     char message[TEXT_MAX];
 
-    add_slo(b, s->name, s->description, terms);
+    add_slo(b, s->objective, s->description, terms);
     mutt_buf_addf(b, ",\"target\":%.9g", s->target);
     add_number(b, "actual_value", actual);
     add_number(b, "error_budget_remaining",
@@ -197,7 +207,7 @@ add_latency(mutt_buf_t *b, const latency_t *s, const mutt_slo_terms_t *terms)
 {
     char message[TEXT_MAX] = "no requests were timed";
 
-    add_slo(b, s->name, s->description, terms);
+    add_slo(b, s->objective, s->description, terms);
     mutt_buf_addf(b, ",\"target_seconds\":%.9g", s->target);
     add_number(b, "actual_value", s->actual);
     MUTT_BUF_LIT(b, ",\"error_budget_remaining\":null,\"burn_rate\":null");
@@ -217,20 +227,20 @@ add_slos(mutt_buf_t *b, const mutt_slo_input_t *in,
          const mutt_slo_terms_t *terms)
 {
     const share_t shares[] = {
-        { "ingestor_availability", "Requests that ingest accepted", "requests",
-          terms->ingest_target, in->ingestor[MUTT_SLO_WINDOW] },
-        { "forwarder_availability", "Alerts that the webhook took", "alerts",
-          terms->forward_target, in->forwarder[MUTT_SLO_WINDOW] },
-        { "alerter_processing_success", "Events that the alerter processed",
+        { MUTT_SLO_INGESTOR_AVAILABILITY, "Requests that ingest accepted",
+          "requests", terms->ingest_target, in->ingestor[MUTT_SLO_WINDOW] },
+        { MUTT_SLO_FORWARDER_AVAILABILITY, "Alerts that the webhook took",
+          "alerts", terms->forward_target, in->forwarder[MUTT_SLO_WINDOW] },
+        { MUTT_SLO_ALERTER_PROCESSING, "Events that the alerter processed",
           "events", ALERTER_TARGET, in->alerter },
-        { "alerter_cache_reload_success", "Loads of the rules that succeeded",
-          "loads", RELOAD_TARGET, in->reload },
+        { MUTT_SLO_ALERTER_RELOAD, "Loads of the rules that succeeded", "loads",
+          RELOAD_TARGET, in->reload },
     };
     const latency_t latencies[] = {
-        { "ingestor_latency_p99", "Time to the answer of ingest", 0.5, 0.75,
+        { MUTT_SLO_INGESTOR_LATENCY, "Time to the answer of ingest", 0.5, 0.75,
           1.0, in->ingest_p99 },
-        { "forwarder_latency_p99", "Time of a request to the webhook", 2.0, 3.0,
-          5.0, in->forward_p99 },
+        { MUTT_SLO_FORWARDER_LATENCY, "Time of a request to the webhook", 2.0,
+          3.0, 5.0, in->forward_p99 },
     };
 
     for (int i = 0; i < 2; i++) {
@@ -268,4 +278,30 @@ mutt_slo_write(mutt_buf_t *out, const mutt_slo_input_t *input,
     MUTT_BUF_LIT(out, "},\"slos\":[");
     add_slos(out, input, terms);
     MUTT_BUF_LIT(out, "]}");
+}
+
+
+void
+mutt_slo_point(mutt_slo_point_t *point, const mutt_slo_input_t *input,
+               const mutt_slo_terms_t *terms, int64_t at)
+{
+    *point = (mutt_slo_point_t) {
+        .at = at,
+        .actual = {
+            mutt_slo_availability(input->ingestor[MUTT_SLO_WINDOW]),
+            input->ingest_p99,
+            mutt_slo_availability(input->forwarder[MUTT_SLO_WINDOW]),
+            input->forward_p99,
+            mutt_slo_availability(input->alerter),
+            mutt_slo_availability(input->reload),
+        },
+        .target = {
+            terms->ingest_target,
+            NAN,
+            terms->forward_target,
+            NAN,
+            ALERTER_TARGET,
+            RELOAD_TARGET,
+        },
+    };
 }

@@ -28,6 +28,20 @@ typedef enum {
     MUTT_SLO_UNKNOWN
 } mutt_slo_state_t;
 
+/* The objectives, in the order in which they are told. */
+typedef enum {
+    MUTT_SLO_INGESTOR_AVAILABILITY,
+    MUTT_SLO_INGESTOR_LATENCY,
+    MUTT_SLO_FORWARDER_AVAILABILITY,
+    MUTT_SLO_FORWARDER_LATENCY,
+    MUTT_SLO_ALERTER_PROCESSING,
+    MUTT_SLO_ALERTER_RELOAD,
+    MUTT_SLO_OBJECTIVES
+} mutt_slo_objective_t;
+
+/* Their names, by mutt_slo_objective_t. */
+extern const char *const mutt_slo_names[MUTT_SLO_OBJECTIVES];
+
 /* What happened in a range. */
 typedef struct {
     double good;
@@ -53,6 +67,13 @@ typedef struct {
     int64_t window_hours;
 } mutt_slo_terms_t;
 
+/* What an evaluation found of each objective, over the window. */
+typedef struct {
+    int64_t at; /* Unix seconds */
+    double actual[MUTT_SLO_OBJECTIVES];
+    double target[MUTT_SLO_OBJECTIVES]; /* NAN for a latency */
+} mutt_slo_point_t;
+
 /* Of which nothing is known. */
 void mutt_slo_input_init(mutt_slo_input_t *input);
 
@@ -74,5 +95,8 @@ mutt_slo_state_t mutt_slo_state(double value, double warning, double critical);
  */
 void mutt_slo_write(mutt_buf_t *out, const mutt_slo_input_t *input,
                     const mutt_slo_terms_t *terms, const char *evaluated_at);
+
+void mutt_slo_point(mutt_slo_point_t *point, const mutt_slo_input_t *input,
+                    const mutt_slo_terms_t *terms, int64_t at);
 
 #endif

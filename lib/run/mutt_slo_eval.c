@@ -5,6 +5,7 @@
 
 #include "domain/mutt_keys.h"
 #include "domain/mutt_slo.h"
+#include "domain/mutt_slo_history.h"
 #include "io/mutt_http.h"
 #include "io/mutt_redis.h"
 #include "io/mutt_slo_query.h"
@@ -12,6 +13,7 @@
 #define TIMEOUT_MS 5000
 #define URL_MAX 65536
 #define DOCUMENT_MAX 65536
+#define POINT_MAX 4096
 #define NUMBER 24
 
 struct mutt_slo_eval_s {
@@ -101,39 +103,48 @@ terms_of(const mutt_settings_t *s)
 }
 
 
-/* Leaves a document in Redis, for the window or until there is a better. */
+/*
+ * Leaves a document in Redis, for the window or until there is a better; with
+ * the time of an evaluation, Unix seconds, its point in the history as well.
+ */
 static mutt_rc_t
 store(mutt_slo_eval_t *e, mutt_run_t *run, const mutt_slo_input_t *input,
-      const char *evaluated_at, mutt_err_t *err)
+      mutt_usec_t evaluated_at, mutt_err_t *err)
 {
+    char now[MUTT_TIME_LEN + 1];
     char seconds[NUMBER];
+    char at[NUMBER];
     const mutt_reply_t *reply;
+    mutt_slo_point_t point;
     mutt_buf_t document;
+    mutt_buf_t text;
 
     (void) snprintf(seconds, sizeof(seconds), "%lld",
                     (long long) e->terms.window_hours * 3600);
+    (void) snprintf(at, sizeof(at), "%lld",
+                    (long long) (evaluated_at / MUTT_USEC_SEC));
+    mutt_time_format(evaluated_at, now);
+    mutt_slo_point(&point, input, &e->terms, evaluated_at / MUTT_USEC_SEC);
     mutt_buf_init(&document, DOCUMENT_MAX);
-    mutt_slo_write(&document, input, &e->terms, evaluated_at);
+    mutt_buf_init(&text, POINT_MAX);
+    mutt_slo_write(&document, input, &e->terms, evaluated_at == 0 ? NULL : now);
+    mutt_slo_point_write(&text, &point);
 
-    mutt_str_t args[] = {
-        MUTT_STR("SET"),
+    mutt_str_t keys[] = {
         mutt_str(mutt_keys[MUTT_KEY_SLO]),
-        mutt_buf_str(&document),
-        evaluated_at == NULL ? MUTT_STR("NX") : MUTT_STR("EX"),
-        mutt_str(seconds),
+        mutt_str(mutt_keys[MUTT_KEY_SLO_5M]),
+        mutt_str(mutt_keys[MUTT_KEY_SLO_1H]),
     };
+    mutt_str_t args[] = { mutt_buf_str(&document), mutt_str(seconds),
+                          mutt_buf_str(&text), mutt_str(at) };
     mutt_rc_t rc =
-        mutt_buf_ok(&document)
-            ? mutt_redis_call(mutt_run_redis(run), evaluated_at == NULL ? 4 : 5,
-                              args, 0, &reply, err)
+        mutt_buf_ok(&document) && mutt_buf_ok(&text)
+            ? mutt_redis_script(mutt_run_redis(run), MUTT_SCRIPT_SLO, 3, keys,
+                                evaluated_at == 0 ? 2 : 4, args, &reply, err)
             : mutt_fail(err, MUTT_NOMEM, "out of memory for SLOs");
 
     mutt_buf_done(&document);
-
-    /* NOLINTNEXTLINE(clang-analyzer-*): mutt_fail() never returns MUTT_OK. */
-    if (rc == MUTT_OK && reply->type == MUTT_REPLY_ERROR) {
-        return mutt_fail(err, MUTT_UNAVAIL, "redis: %.150s", reply->str.data);
-    }
+    mutt_buf_done(&text);
 
     return rc;
 }
@@ -143,8 +154,6 @@ static mutt_rc_t
 evaluated(mutt_slo_eval_t *e, mutt_run_t *run, const mutt_slo_input_t *input,
           mutt_err_t *err)
 {
-    char now[MUTT_TIME_LEN + 1];
-
     mutt_metric_add(mutt_run_metrics(run), MUTT_M_SLO_EVALUATIONS_OK, 1);
     mutt_run_check(run, "prometheus", true, "ok");
 
@@ -154,9 +163,7 @@ evaluated(mutt_slo_eval_t *e, mutt_run_t *run, const mutt_slo_input_t *input,
                  "prometheus answers again");
     }
 
-    mutt_time_format(mutt_time_now(), now);
-
-    return store(e, run, input, now, err);
+    return store(e, run, input, mutt_time_now(), err);
 }
 
 
@@ -178,7 +185,7 @@ failed(mutt_slo_eval_t *e, mutt_run_t *run, const char *why, mutt_err_t *err)
 
     mutt_slo_input_init(&nothing);
 
-    return store(e, run, &nothing, NULL, err);
+    return store(e, run, &nothing, 0, err);
 }
 
 

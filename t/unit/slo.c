@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "domain/mutt_slo.h"
+#include "domain/mutt_slo_history.h"
 #include "io/mutt_slo_query.h"
 
 static const mutt_slo_terms_t terms = {
@@ -192,6 +193,100 @@ the_address_is_encoded(void **state)
 }
 
 
+static void
+points_are_what_was_written(void **state)
+{
+    mutt_slo_input_t input;
+    mutt_slo_point_t point;
+    mutt_slo_point_t back;
+    mutt_buf_t b;
+
+    (void) state;
+    mutt_slo_input_init(&input);
+    input.ingestor[MUTT_SLO_WINDOW] = (mutt_slo_count_t) { 9990, 10 };
+    input.ingestor[MUTT_SLO_5M] = (mutt_slo_count_t) { 0, 10 };
+    input.reload = (mutt_slo_count_t) { 3, 1 };
+    input.forward_p99 = 0.25;
+    mutt_slo_point(&point, &input, &terms, 1767225600);
+
+    mutt_buf_init(&b, 4096);
+    mutt_slo_point_write(&b, &point);
+    mutt_buf_add(&b, "", 1);
+    assert_true(mutt_buf_ok(&b));
+    assert_true(mutt_slo_point_read(b.data, &back));
+    mutt_buf_done(&b);
+
+    assert_int_equal(back.at, 1767225600);
+    assert_true(back.actual[MUTT_SLO_INGESTOR_AVAILABILITY] == 0.999);
+    assert_true(back.target[MUTT_SLO_INGESTOR_AVAILABILITY] == 0.995);
+    assert_true(isnan(back.actual[MUTT_SLO_INGESTOR_LATENCY]));
+    assert_true(back.actual[MUTT_SLO_FORWARDER_LATENCY] == 0.25);
+    assert_true(isnan(back.actual[MUTT_SLO_FORWARDER_AVAILABILITY]));
+    assert_true(back.target[MUTT_SLO_FORWARDER_AVAILABILITY] == 0.99);
+    assert_true(back.actual[MUTT_SLO_ALERTER_RELOAD] == 0.75);
+}
+
+
+static void
+what_is_no_point_is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "x",
+        "1767225600",
+        "1767225600 1 1 1 1 1 1 1 1 1 1 1",
+        "1767225600 1 1 1 1 1 1 1 1 1 1 1 x",
+        "1767225600 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        "1767225600 1 1 1 1 1 1 1 1 1 1 1 1 ",
+        "99999999999999999999 1 1 1 1 1 1 1 1 1 1 1 1",
+    };
+    mutt_slo_point_t point;
+
+    (void) state;
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        assert_false(mutt_slo_point_read(texts[i], &point));
+    }
+}
+
+
+static void
+history_is_in_columns(void **state)
+{
+    mutt_slo_point_t points[2];
+    mutt_buf_t b;
+
+    (void) state;
+    assert_true(mutt_slo_point_read("1767225600 0.999 0.995 0.1 nan 1 0.99 nan"
+                                    " nan nan 0.999 1 0.99",
+                                    &points[0]));
+    assert_true(mutt_slo_point_read("1767225900 nan 0.995 nan nan 1 0.99 nan"
+                                    " nan nan 0.999 1 0.99",
+                                    &points[1]));
+    mutt_buf_init(&b, 1 << 16);
+    mutt_slo_history_write(&b, 48, points, 2);
+    mutt_buf_add(&b, "", 1);
+    assert_true(mutt_buf_ok(&b));
+    assert_non_null(
+        strstr(b.data, "{\"hours\":48,\"step_seconds\":300,"
+                       "\"evaluated_at\":[\"2026-01-01T00:00:00Z\","
+                       "\"2026-01-01T00:05:00Z\"],\"slos\":[{\"slo_name\":"
+                       "\"ingestor_availability\",\"actual_value\":"
+                       "[0.999,null],\"error_budget_remaining\":[0.8,null],"
+                       "\"burn_rate\":[0.2,null]},{\"slo_name\":"
+                       "\"ingestor_latency_p99\",\"actual_value\":[0.1,null],"
+                       "\"error_budget_remaining\":null,\"burn_rate\":null},"));
+
+    mutt_buf_reset(&b);
+    mutt_slo_history_write(&b, 49, points, 0);
+    mutt_buf_add(&b, "", 1);
+    assert_ptr_equal(strstr(b.data, "{\"hours\":49,\"step_seconds\":3600,"
+                                    "\"evaluated_at\":[],\"slos\":[{"),
+                     b.data);
+    mutt_buf_done(&b);
+}
+
+
 int
 main(void)
 {
@@ -202,6 +297,9 @@ main(void)
         cmocka_unit_test(answers_are_read),
         cmocka_unit_test(what_is_no_answer_is_refused),
         cmocka_unit_test(the_address_is_encoded),
+        cmocka_unit_test(points_are_what_was_written),
+        cmocka_unit_test(what_is_no_point_is_refused),
+        cmocka_unit_test(history_is_in_columns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
