@@ -103,7 +103,8 @@ lint:
 	@$(SUBMAKE) BUILD=build all units
 	@tools/lint
 
-docs: $(BUILD)/mutt-tables
+docs: $(BUILD)/mutt-tables $(BUILD)/muttdev
+	$(BUILD)/muttdev help --markdown > docs/muttdev.md
 	for page in settings metrics errors; do \
 		$(BUILD)/mutt-tables $$page > docs/$$page.md; \
 	done

@@ -1,21 +1,61 @@
-/* One request to the management API, with the key of MUTT_API_KEY. */
+/* Requests to a MUTT, with the key of the environment or of a file. */
 
 #ifndef MUTT_CLI_CLIENT_H
 #define MUTT_CLI_CLIENT_H
 
+#include <jansson.h>
+
 #include "core/mutt_buf.h"
 #include "core/mutt_error.h"
+#include "options.h"
 
 /* Longest answer that is taken. */
-#define CLIENT_MAX 65536
+#define CLIENT_MAX (256u << 20)
+
+/* The address of the server without a slash at its end, NULL with err filled
+ * where none is given or it is none; lives to the next call. */
+const char *client_url(const options_t *options, mutt_err_t *err);
 
 /*
- * Asks method and path, below /api/v2/, of url, or of MUTT_URL where that is
- * NULL; body is JSON, empty for none.  MUTT_OK with the answer's body for 2xx;
- * otherwise err tells what the API says, never the key.
+ * The key: of --key-file, or of the variable, or of the file named by the
+ * variable with _FILE, or the stack's.  MUTT_OK with NULL where there is none;
+ * MUTT_CONFIG where a file can't be read.
  */
-MUTT_CHECKED mutt_rc_t client_call(const char *url, const char *method,
+MUTT_CHECKED mutt_rc_t client_key(const options_t *options,
+                                  const char *variable, const char **key,
+                                  mutt_err_t *err);
+
+/* One request. */
+typedef struct {
+    const char *address;
+    const char *method;
+    const char *key;      /* NULL: none */
+    const char *type;     /* of the body; NULL: JSON */
+    const char *encoding; /* of the body; NULL: none */
+    mutt_str_t body;
+    long timeout_ms; /* 0: as all */
+} client_request_t;
+
+/* MUTT_OK with the status and the body of any answer; MUTT_UNAVAIL with what
+ * to do when there is none. */
+MUTT_CHECKED mutt_rc_t client_fetch(const client_request_t *what, long *status,
+                                    mutt_buf_t *answer, mutt_err_t *err);
+
+/*
+ * Asks method and path, below /api/v2/.  body is JSON, empty for none.
+ * MUTT_OK with the answer's body for 2xx; otherwise err tells what the API
+ * says, or that nobody answers, never the key.
+ */
+MUTT_CHECKED mutt_rc_t client_call(const options_t *options, const char *method,
                                    const char *path, mutt_str_t body,
                                    mutt_buf_t *answer, mutt_err_t *err);
+
+/* As client_call(), from JSON to JSON; body NULL for none, not freed.  NULL
+ * with err filled on failure. */
+json_t *client_json(const options_t *options, const char *method,
+                    const char *path, const json_t *body, mutt_err_t *err);
+
+/* What an answer that is no success says of itself; MUTT_UNAVAIL. */
+mutt_rc_t client_refused(long status, mutt_str_t body, mutt_err_t *err);
 
 #endif

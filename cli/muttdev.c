@@ -5,41 +5,40 @@
 #include <stdio.h>
 #include <string.h>
 
-static int version(int argc, char **argv);
-static int help(int argc, char **argv);
+#include "page.h"
 
-static const muttdev_command_t version_command = {
-    .name = "version",
-    .synopsis = "",
-    .summary = "print the version",
-    .help = "",
-    .run = version,
-};
+static int help(int argc, char **argv);
 
 static const muttdev_command_t help_command = {
     .name = "help",
     .synopsis = "[COMMAND]",
     .summary = "list the commands, or explain one",
-    .help = "",
+    .help = "\n\"help --markdown\" prints all pages, as docs/muttdev.md.\n",
     .run = help,
 };
 
 static const muttdev_command_t *const commands[] = {
-    &muttdev_check_ledger,
-    &muttdev_check_orphans,
-    &muttdev_check_promise,
     &muttdev_queues,
     &muttdev_slo,
     &muttdev_config_list,
     &muttdev_config_get,
     &muttdev_config_set,
     &muttdev_config_unset,
+    &muttdev_config_history,
     &muttdev_rules_list,
+    &muttdev_keys_list,
+    &muttdev_keys_add,
+    &muttdev_keys_rotate,
+    &muttdev_keys_revoke,
     &muttdev_dlq_list,
     &muttdev_dlq_show,
     &muttdev_dlq_replay,
+    &muttdev_dlq_purge,
     &muttdev_retention,
-    &version_command,
+    &muttdev_check_ledger,
+    &muttdev_check_orphans,
+    &muttdev_check_promise,
+    &muttdev_version,
     &help_command,
     NULL,
 };
@@ -115,8 +114,8 @@ list(FILE *out)
 int
 muttdev_usage(const muttdev_command_t *command)
 {
-    (void) fprintf(stderr, "usage: muttdev %s %s\n", command->name,
-                   command->synopsis);
+    (void) fprintf(stderr, "usage: muttdev %s%s%s\n", command->name,
+                   command->synopsis[0] == '\0' ? "" : " ", command->synopsis);
 
     return MUTTDEV_USAGE;
 }
@@ -125,23 +124,9 @@ muttdev_usage(const muttdev_command_t *command)
 int
 muttdev_help(const muttdev_command_t *command)
 {
-    (void) printf("muttdev %s %s\n\n%s\n%s", command->name, command->synopsis,
+    (void) printf("muttdev %s%s%s\n\n%s\n%s", command->name,
+                  command->synopsis[0] == '\0' ? "" : " ", command->synopsis,
                   command->summary, command->help);
-
-    return MUTTDEV_DONE;
-}
-
-
-static int
-version(int argc, char **argv)
-{
-    (void) argv;
-
-    if (argc > 1) {
-        return muttdev_usage(&version_command);
-    }
-
-    (void) printf("muttdev %s\n", MUTT_VERSION);
 
     return MUTTDEV_DONE;
 }
@@ -186,6 +171,11 @@ help(int argc, char **argv)
         return MUTTDEV_DONE;
     }
 
+    if (strcmp(argv[1], "--markdown") == 0) {
+        page_print(commands);
+        return MUTTDEV_DONE;
+    }
+
     const muttdev_command_t *command = find(argc - 1, argv + 1, &words);
 
     if (command != NULL && words == argc - 1) {
@@ -216,7 +206,7 @@ main(int argc, char **argv)
     }
 
     if (strcmp(argv[1], "--version") == 0) {
-        return version(1, argv);
+        return muttdev_version.run(1, argv);
     }
 
     const muttdev_command_t *command = find(argc - 1, argv + 1, &words);

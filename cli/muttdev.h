@@ -27,16 +27,23 @@ extern const muttdev_command_t muttdev_check_ledger;
 extern const muttdev_command_t muttdev_check_orphans;
 extern const muttdev_command_t muttdev_check_promise;
 extern const muttdev_command_t muttdev_config_get;
+extern const muttdev_command_t muttdev_config_history;
 extern const muttdev_command_t muttdev_config_list;
 extern const muttdev_command_t muttdev_config_set;
 extern const muttdev_command_t muttdev_config_unset;
 extern const muttdev_command_t muttdev_dlq_list;
+extern const muttdev_command_t muttdev_dlq_purge;
 extern const muttdev_command_t muttdev_dlq_replay;
 extern const muttdev_command_t muttdev_dlq_show;
+extern const muttdev_command_t muttdev_keys_add;
+extern const muttdev_command_t muttdev_keys_list;
+extern const muttdev_command_t muttdev_keys_revoke;
+extern const muttdev_command_t muttdev_keys_rotate;
 extern const muttdev_command_t muttdev_queues;
 extern const muttdev_command_t muttdev_retention;
 extern const muttdev_command_t muttdev_rules_list;
 extern const muttdev_command_t muttdev_slo;
+extern const muttdev_command_t muttdev_version;
 
 /* Prints how a command is called, on stderr; returns MUTTDEV_USAGE. */
 int muttdev_usage(const muttdev_command_t *command);
@@ -56,6 +63,9 @@ MUTT_CHECKED mutt_rc_t muttdev_settings(mutt_settings_t **settings,
 /* A variable of the environment, or else of the stack's mutt.env; NULL: none
  * of both. */
 const char *muttdev_variable(const char *name);
+
+/* A variable of the environment alone; NULL when it is empty or not set. */
+const char *muttdev_environment(const char *name);
 
 /* Reads "60" or "60s" as seconds; false when it is neither. */
 bool muttdev_seconds(const char *text, double *seconds);

@@ -1,13 +1,11 @@
 /* muttdev retention: one run, now. */
 
-#include "muttdev.h"
-
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "conf/mutt_metrics.h"
 #include "io/mutt_retention.h"
+#include "options.h"
 
 static int run(int argc, char **argv);
 
@@ -98,14 +96,16 @@ run(int argc, char **argv)
 {
     mutt_settings_t *settings = NULL;
     mutt_err_t err = { 0 };
-    bool dry = argc == 2 && strcmp(argv[1], "--dry-run") == 0;
+    options_t options;
+    bool dry = false;
+    const option_t own[] = {
+        { "dry-run", 0, OPTION_FLAG, &dry, 0, 0 },
+        { 0 },
+    };
+    int status = options_read(&muttdev_retention, argc, argv, own, &options);
 
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        return muttdev_help(&muttdev_retention);
-    }
-
-    if (argc > 2 || (argc == 2 && !dry)) {
-        return muttdev_usage(&muttdev_retention);
+    if (status != OPTIONS_RUN) {
+        return status;
     }
 
     if (muttdev_settings(&settings, &err) != MUTT_OK) {

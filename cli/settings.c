@@ -116,6 +116,13 @@ get(const char *name)
 
 
 const char *
+muttdev_environment(const char *name)
+{
+    return is_set(name) ? getenv(name) : NULL;
+}
+
+
+const char *
 muttdev_variable(const char *name)
 {
     if (!is_set(name)) {

@@ -1,23 +1,21 @@
 /* muttdev slo: the objectives as GET /api/v2/slo has them. */
 
-#include "muttdev.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
 
+#include "api.h"
 #include "client.h"
 
 static int run(int argc, char **argv);
 
 const muttdev_command_t muttdev_slo = {
     .name = "slo",
-    .synopsis = "[--json] [--url URL]",
+    .synopsis = "",
     .summary = "print the objectives; the exit status is their state",
     .help = "\n"
-            "Asks GET /api/v2/slo of --url, or of MUTT_URL, with the key in\n"
-            "MUTT_API_KEY; both may be the private stack's.\n"
+            "The objectives as GET /api/v2/slo of --url or MUTT_URL has them.\n"
             "\n"
             "Exit status: 0 all objectives are ok, 3 one is in state warn,\n"
             "4 one is critical, 5 one is unknown and none of these, 1 there\n"
@@ -37,30 +35,6 @@ static const struct {
 };
 
 #define N_STATES (sizeof(states) / sizeof(states[0]))
-
-typedef struct {
-    bool json;
-    const char *url;
-} options_t;
-
-
-static bool
-read_options(int argc, char **argv, options_t *options)
-{
-    *options = (options_t) { 0 };
-
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            options->json = true;
-        } else if (strcmp(argv[i], "--url") == 0 && i + 1 < argc) {
-            options->url = argv[++i];
-        } else {
-            return false;
-        }
-    }
-
-    return true;
-}
 
 
 static void
@@ -117,9 +91,8 @@ worst(const json_t *slos)
 
 
 static int
-show(const mutt_buf_t *body, bool as_json)
+show(const json_t *answer, bool as_json)
 {
-    json_t *answer = json_loadb(body->data, body->len, 0, NULL);
     const json_t *slos = json_object_get(answer, "slos");
     const char *at = json_string_value(json_object_get(answer, "evaluated_at"));
     size_t i;
@@ -127,16 +100,14 @@ show(const mutt_buf_t *body, bool as_json)
 
     if (!json_is_array(slos) || json_array_size(slos) == 0) {
         (void) fprintf(stderr, "muttdev slo: the answer has no objectives\n");
-        json_decref(answer);
         return MUTTDEV_FAILED;
     }
 
     int status = states[worst(slos)].status;
 
     if (as_json) {
-        (void) printf("%.*s\n", (int) body->len, body->data);
-        json_decref(answer);
-        return status;
+        return print_json(answer, true) == MUTTDEV_DONE ? status
+                                                        : MUTTDEV_FAILED;
     }
 
     (void) printf("evaluated %s%s\n\n%-28s %-8s %10s %10s %10s %10s\n",
@@ -150,8 +121,6 @@ show(const mutt_buf_t *body, bool as_json)
         print_slo(slo);
     }
 
-    json_decref(answer);
-
     return status;
 }
 
@@ -160,29 +129,18 @@ static int
 run(int argc, char **argv)
 {
     options_t options;
-    mutt_buf_t body;
     mutt_err_t err = { 0 };
+    int status = options_read(&muttdev_slo, argc, argv, NULL, &options);
 
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        return muttdev_help(&muttdev_slo);
+    if (status != OPTIONS_RUN) {
+        return status;
     }
 
-    if (!read_options(argc, argv, &options)) {
-        return muttdev_usage(&muttdev_slo);
-    }
+    json_t *answer = client_json(&options, "GET", "slo", NULL, &err);
 
-    mutt_buf_init(&body, CLIENT_MAX);
-
-    int status = MUTTDEV_FAILED;
-
-    if (client_call(options.url, "GET", "slo", mutt_str(NULL), &body, &err) ==
-        MUTT_OK) {
-        status = show(&body, options.json);
-    } else {
-        (void) fprintf(stderr, "muttdev slo: %s\n", err.text);
-    }
-
-    mutt_buf_done(&body);
+    status = answer == NULL ? api_failed(&muttdev_slo, &err)
+                            : show(answer, options.json);
+    json_decref(answer);
 
     return status;
 }

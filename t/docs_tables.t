@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(8);
+my $t = Mutt::Test->new()->has('redis')->plan(9);
 my $root = "$FindBin::Bin/..";
 
 sub text {
@@ -27,6 +27,9 @@ for my $page (qw(settings metrics errors)) {
     is(text("$root/docs/$page.md"), scalar qx($t->{build}/mutt-tables $page),
         "docs/$page.md is what the table says (make docs)");
 }
+
+is(text("$root/docs/muttdev.md"), scalar qx($t->{build}/muttdev help --markdown),
+    'docs/muttdev.md is what the table of commands says (make docs)');
 
 my @directives = text("$root/ngx_mutt_module/ngx_mutt_conf.c")
     =~ /^    \{ ngx_string\("(mutt_\w+)"\),$/mg;

@@ -16,6 +16,7 @@ typedef struct call_s {
     CURL *easy;
     struct curl_slist *headers;
     void *data;
+    mutt_http_take_t take;
     size_t received;
     char retry_after[64];
     size_t head_len;
@@ -39,6 +40,16 @@ on_body(char *data, size_t size, size_t n, void *user)
 {
     call_t *call = user;
     size_t len = size * n;
+
+    if (call->take != NULL) {
+        long status = 0;
+
+        (void) curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+
+        return call->take(call->data, status, (mutt_str_t) { data, len }) ? len
+                                                                          : 0;
+    }
+
     size_t room = call->head_max - call->head_len;
     size_t keep = len < room ? len : room;
 
@@ -268,6 +279,7 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
     curl_slist_free_all(call->headers);
     call->headers = NULL;
     call->data = request->data;
+    call->take = request->take;
     call->received = 0;
     call->head_len = 0;
     call->retry_after[0] = '\0';
@@ -281,6 +293,8 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
         { "Authorization", request->authorization },
         { "traceparent", request->traceparent },
         { "X-API-KEY", request->api_key == NULL ? "" : request->api_key },
+        { "Content-Encoding",
+          request->encoding == NULL ? "" : request->encoding },
     };
     bool ok = true;
 
@@ -298,7 +312,10 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
                                 request->method) == CURLE_OK;
 
     if (!get) {
-        ok = ok && add_header(call, "Content-Type", "application/json") &&
+        ok = ok &&
+             add_header(call, "Content-Type",
+                        request->type == NULL ? "application/json"
+                                              : request->type) &&
              add_header(call, "Expect", "");
         (void) curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                 (curl_off_t) request->body.len);
@@ -437,6 +454,7 @@ mutt_http_next(mutt_http_t *http, mutt_http_done_t *done)
                      : MUTT_SEND_CONNECT;
     done->retry_after = mutt_str(call->retry_after);
     done->body = (mutt_str_t) { call->head, call->head_len };
+    done->error = call->error;
     done->seconds = (double) took / 1e6;
     http->last = call;
 

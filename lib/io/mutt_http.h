@@ -2,7 +2,8 @@
  * Many HTTP requests at once over kept connections: libcurl's multi interface.
  * Only this file's .c knows libcurl.  Redirects are not followed, proxies of
  * the environment are not used, a response is read to at most 64 KiB and then
- * dropped, and every request has a deadline.  One thread at a time.
+ * dropped, unless the caller takes it piece by piece, and every request has a
+ * deadline.  One thread at a time.
  */
 
 #ifndef MUTT_HTTP_H
@@ -18,6 +19,9 @@
 #define MUTT_HTTP_KEEP_MAX 65536
 
 typedef struct mutt_http_s mutt_http_t;
+
+/* Takes a piece of a response as it arrives; false ends the request. */
+typedef bool (*mutt_http_take_t)(void *data, long status, mutt_str_t piece);
 
 typedef struct {
     const char *url;
@@ -37,6 +41,9 @@ typedef struct {
     const char *idempotency_key; /* "" for none */
     const char *traceparent;     /* "" for none */
     const char *api_key;         /* X-API-KEY; "" or NULL for none */
+    const char *type;            /* of the body; NULL: application/json */
+    const char *encoding;        /* of the body; NULL: none */
+    mutt_http_take_t take;       /* instead of keeping it; NULL: not */
     void *data;                  /* the caller's */
 } mutt_http_request_t;
 
@@ -46,7 +53,8 @@ typedef struct {
     mutt_send_t send;
     long status;
     mutt_str_t retry_after;
-    mutt_str_t body; /* as much as is kept */
+    mutt_str_t body;   /* as much as is kept */
+    const char *error; /* what libcurl says of a failure, "" for none */
     double seconds;
 } mutt_http_done_t;
 

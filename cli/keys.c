@@ -1,0 +1,146 @@
+/* muttdev keys: named keys of the API. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "core/mutt_time.h"
+
+#define DAYS_MAX 36500
+
+static const column_t keys[] = {
+    { "ID", "id" },
+    { "NAME", "name" },
+    { "SCOPES", "scopes" },
+    { "CREATED", "created_at" },
+    { "LAST USED", "last_used_at" },
+    { "EXPIRES", "expires_at" },
+    { "REVOKED", "revoked_at" },
+    { NULL, NULL },
+};
+
+
+/* A moment, or "90d" from now; the API checks the rest. */
+static void
+add_moment(json_t *body, const char *name, const char *text)
+{
+    char moment[MUTT_TIME_LEN + 1];
+    char *end;
+
+    if (text == NULL) {
+        return;
+    }
+
+    long days = strtol(text, &end, 10);
+
+    if (end != text && strcmp(end, "d") == 0 && days > 0 && days <= DAYS_MAX) {
+        mutt_time_format(mutt_time_now() + days * 86400 * MUTT_USEC_SEC,
+                         moment);
+        text = moment;
+    }
+
+    (void) json_object_set_new(body, name, json_string(text));
+}
+
+
+/* "ingest,read" as an array. */
+static json_t *
+scopes_of(const char *text)
+{
+    json_t *scopes = json_array();
+
+    while (*text != '\0') {
+        size_t len = strcspn(text, ",");
+
+        (void) json_array_append_new(scopes, json_stringn(text, len));
+        text += len + (text[len] == ',');
+    }
+
+    return scopes;
+}
+
+
+static json_t *
+add_body(const options_t *options, const api_fields_t *fields)
+{
+    if (fields->scope == NULL) {
+        (void) options_wrong(&muttdev_keys_add, "--scope is missing: ingest, "
+                                                "read, write or admin");
+        return NULL;
+    }
+
+    json_t *body = api_reason(options, fields);
+
+    (void) json_object_set_new(body, "name", json_string(options->words[0]));
+    (void) json_object_set_new(body, "scopes", scopes_of(fields->scope));
+    add_moment(body, "expires_at", fields->expires);
+
+    return body;
+}
+
+
+static json_t *
+rotate_body(const options_t *options, const api_fields_t *fields)
+{
+    json_t *body = api_reason(options, fields);
+
+    add_moment(body, "expires_at", fields->expires);
+    add_moment(body, "retire_at", fields->retire);
+
+    return body;
+}
+
+
+static json_t *
+revoke_body(const options_t *options, const api_fields_t *fields)
+{
+    json_t *body = api_reason(options, fields);
+
+    if (fields->id != 0) {
+        (void) json_object_set_new(body, "id", json_integer(fields->id));
+    }
+
+    return body;
+}
+
+
+/* The key alone is on stdout, for a file or a variable. */
+static void
+show_key(const json_t *answer)
+{
+    (void) fprintf(stderr, "Key %s of %s; it is not shown again:\n",
+                   print_member(answer, "id"), print_member(answer, "name"));
+    (void) printf("%s\n", print_member(answer, "key"));
+}
+
+
+static void
+show_message(const json_t *answer)
+{
+    (void) printf("%s\n", print_member(answer, "message"));
+}
+
+
+API_COMMAND(keys_list, "keys list", "", "named keys, and when they were used",
+            "\nThe built-in ones of the environment are not among them.\n",
+            "GET", "keys", 0, NULL, "keys", keys, NULL)
+API_COMMAND(keys_add, "keys add",
+            "NAME --scope SCOPES [--expires WHEN] [--reason TEXT]",
+            "make a named key, which is shown this once",
+            "\nSCOPES are ingest, read, write, admin, with commas between "
+            "them; admin\nimplies write, write implies read. WHEN is RFC 3339 "
+            "or 90d. The key is\nall there is on stdout.\n",
+            "POST", "keys", API_SCOPE | API_EXPIRES | API_REASON, add_body,
+            NULL, NULL, show_key)
+API_COMMAND(keys_rotate, "keys rotate",
+            "NAME [--expires WHEN] [--retire WHEN] [--reason TEXT]",
+            "make a second key of that name, to move a sender to",
+            "\nBoth are good until the first is revoked (keys revoke NAME --id "
+            "N) or\n--retire is over.\n",
+            "POST", "keys/%s/rotate", API_EXPIRES | API_RETIRE | API_REASON,
+            rotate_body, NULL, NULL, show_key)
+API_COMMAND(keys_revoke, "keys revoke", "NAME [--id N] [--reason TEXT]",
+            "revoke all keys of a name, or the one with that id", "", "DELETE",
+            "keys/%s", API_ID | API_REASON, revoke_body, NULL, NULL,
+            show_message)
