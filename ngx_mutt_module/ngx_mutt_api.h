@@ -135,6 +135,9 @@ ngx_int_t ngx_mutt_flow_error_text(ngx_mutt_flow_t *flow,
 ngx_int_t ngx_mutt_flow_broken(ngx_mutt_flow_t *flow);
 ngx_int_t ngx_mutt_flow_no_redis(ngx_mutt_flow_t *flow);
 
+/* An error that may pass: with when to come back. */
+ngx_int_t ngx_mutt_flow_away(ngx_mutt_flow_t *flow, mutt_api_code_t code);
+
 /* The step that answers with the first value of the result, JSON. */
 ngx_int_t ngx_mutt_step_answer(ngx_mutt_flow_t *flow);
 
@@ -297,6 +300,13 @@ extern const ngx_mutt_step_t  ngx_mutt_letters_list[];
 extern const ngx_mutt_step_t  ngx_mutt_letters_show[];
 extern const ngx_mutt_step_t  ngx_mutt_letters_replay[];
 extern const ngx_mutt_step_t  ngx_mutt_letters_discard[];
+
+
+/* ngx_mutt_api_stream.c */
+
+ngx_int_t ngx_mutt_stream_init(ngx_cycle_t *cycle);
+
+extern const ngx_mutt_step_t  ngx_mutt_stream[];
 
 
 /* ngx_mutt_api_trial.c */

@@ -447,8 +447,7 @@ ngx_mutt_flow_text(ngx_mutt_flow_t *flow, mutt_str_t text)
 }
 
 
-/* An error that may pass: with when to come back. */
-static ngx_int_t
+ngx_int_t
 ngx_mutt_flow_away(ngx_mutt_flow_t *flow, mutt_api_code_t code)
 {
     if (mutt_api_errors[code].status == NGX_HTTP_SERVICE_UNAVAILABLE

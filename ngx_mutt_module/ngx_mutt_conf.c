@@ -359,7 +359,7 @@ ngx_mutt_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(mcf->inflight_events, 100000);
     ngx_conf_init_size_value(mcf->inflight_bytes, 64 * 1024 * 1024);
 
-    needed = NGX_MAX_PROCESSES * mutt_metrics_slots() * sizeof(uint64_t)
+    needed = NGX_MAX_PROCESSES * (mutt_metrics_slots() + 1) * sizeof(uint64_t)
              + 16 * ngx_pagesize;
 
     if (mcf->zone_size < needed) {

@@ -16,6 +16,7 @@ typedef struct {
     ngx_atomic_t   witness;     /* losses so far, highest accepted */
     ngx_atomic_t   lost_at;     /* Unix seconds of the last loss */
     ngx_atomic_t   rows;        /* that some process has had */
+    ngx_atomic_t   viewers[NGX_MAX_PROCESSES];
     uint64_t       slots[1];
 } ngx_mutt_shared_t;
 
@@ -149,6 +150,22 @@ ngx_mutt_lost_events(time_t *at)
     }
 
     return (uint64_t) events;
+}
+
+
+ngx_uint_t
+ngx_mutt_share_viewers(ngx_uint_t n)
+{
+    ngx_uint_t  i, all;
+
+    ngx_mutt_shared->viewers[ngx_process_slot] = n;
+    all = 0;
+
+    for (i = 0; i < NGX_MAX_PROCESSES; i++) {
+        all += ngx_mutt_shared->viewers[i];
+    }
+
+    return all;
 }
 
 

@@ -81,6 +81,7 @@ ngx_mutt_init_process(ngx_cycle_t *cycle)
         || ngx_mutt_live_init(cycle, mcf) != NGX_OK
         || ngx_mutt_pg_init(cycle, mcf) != NGX_OK
         || ngx_mutt_notice_init(cycle) != NGX_OK
+        || ngx_mutt_stream_init(cycle) != NGX_OK
         || ngx_mutt_mirror_init(cycle) != NGX_OK
         || ngx_mutt_keys_init(cycle) != NGX_OK)
     {

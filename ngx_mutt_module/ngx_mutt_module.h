@@ -401,6 +401,15 @@ ngx_flag_t ngx_mutt_session_sent(ngx_http_request_t *r);
 ngx_int_t ngx_mutt_session_find(ngx_http_request_t *r,
     ngx_mutt_session_pt done);
 
+/*
+ * Asks for a session that was found before, whose life that does not prolong;
+ * whether it is still good, and may still do what it does, is what the answer
+ * says.
+ */
+ngx_int_t ngx_mutt_session_ask(ngx_http_request_t *r, ngx_mutt_ask_pt handler);
+ngx_flag_t ngx_mutt_session_holds(ngx_http_request_t *r,
+    struct redisReply *answer);
+
 /* Makes the context's session; NGX_DECLINED: Redis is away. */
 ngx_int_t ngx_mutt_session_store(ngx_http_request_t *r,
     const ngx_mutt_key_t *key, ngx_mutt_ask_pt handler);
@@ -547,6 +556,9 @@ void ngx_mutt_witness(ngx_uint_t seen, ngx_int_t accepted, ngx_int_t own);
 
 /* What Redis has lost, and when last, 0 for never. */
 uint64_t ngx_mutt_lost_events(time_t *at);
+
+/* Says how many viewers this process has; returns those of all. */
+ngx_uint_t ngx_mutt_share_viewers(ngx_uint_t n);
 
 
 /* ngx_mutt_ledger.c */

@@ -184,6 +184,8 @@ static void
 ngx_mutt_openapi_answers(mutt_buf_t *b, const ngx_mutt_route_t *route,
     const mutt_operation_t *op)
 {
+    const char  *name;
+
     mutt_buf_addf(b, ",\"responses\":{\"%d\":{\"description\":\"Done\","
                   "\"headers\":{\"X-API-Version\":"
                   NGX_MUTT_REF("headers") "X-API-Version\"},"
@@ -192,8 +194,13 @@ ngx_mutt_openapi_answers(mutt_buf_t *b, const ngx_mutt_route_t *route,
                   op->status);
 
     if (op->answer[0] != '\0') {
-        mutt_buf_addf(b, ",\"content\":{\"application/json\":{\"schema\":"
-                      NGX_MUTT_REF("schemas") "%s\"}}}", op->answer);
+        name = strchr(op->answer, ' ');
+        mutt_buf_addf(b, ",\"content\":{\"%.*s\":{\"schema\":"
+                      NGX_MUTT_REF("schemas") "%s\"}}}",
+                      name == NULL ? (int) sizeof("application/json") - 1
+                                   : (int) (name - op->answer),
+                      name == NULL ? "application/json" : op->answer,
+                      name == NULL ? op->answer : name + 1);
     }
 
     MUTT_BUF_LIT(b, "}");

@@ -109,6 +109,10 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
     NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/rules/{id}", NGX_MUTT_SCOPE_WRITE,
                       ngx_mutt_rules_delete, "Delete a rule", RULE),
 
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/events/stream", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_stream, "Watch events as they are decided",
+                      EVENTS_STREAM),
+
     NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/events/{id}/explain",
                       NGX_MUTT_SCOPE_READ,
                       ngx_mutt_events_explain,

@@ -296,6 +296,48 @@ ngx_mutt_session_told(ngx_http_request_t *r, struct redisReply *answer)
 
 
 ngx_int_t
+ngx_mutt_session_ask(ngx_http_request_t *r, ngx_mutt_ask_pt handler)
+{
+    char             name[128];
+    ngx_mutt_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mutt_module);
+
+    if (ngx_mutt_session_name(ctx->session, name, sizeof(name)) != NGX_OK
+        || ngx_mutt_ask(r, 2, handler) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_mutt_redis_text("GET");
+    ngx_mutt_redis_text(name);
+
+    return NGX_OK;
+}
+
+
+ngx_flag_t
+ngx_mutt_session_holds(ngx_http_request_t *r, struct redisReply *answer)
+{
+    redisReply  *reply = (redisReply *) answer;
+
+    ngx_flag_t             holds;
+    ngx_mutt_ctx_t        *ctx;
+    const ngx_mutt_key_t  *key;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mutt_module);
+    key = ctx->key;
+    holds = reply != NULL && ngx_mutt_session_read(r, ctx, reply) == NGX_OK
+            && (ctx->key->scopes & ctx->route->scope) != 0;
+
+    /* it stays the one that the request is told of by */
+    ctx->key = key;
+
+    return holds;
+}
+
+
+ngx_int_t
 ngx_mutt_session_store(ngx_http_request_t *r, const ngx_mutt_key_t *key,
     ngx_mutt_ask_pt handler)
 {

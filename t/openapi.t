@@ -94,6 +94,15 @@ is_deeply([ sort grep { !/ending/ } keys %operation ], [ sort keys %wanted ],
 my %came;
 my $events = '01930000-0000-7000-8000-000000000001';
 
+# A stream is lines, some with JSON of the schema.
+sub stream_faults {
+    my ($schema, $r) = @_;
+
+    return map { /^data: (.*)/ ? Mutt::Schema::faults($doc, $schema,
+        $json->decode($1), '') : /^(?:event: |retry: |:|$)/ ? () : "line $_" }
+        split /\n/, $r->{body};
+}
+
 # Whether an answer is one of the operation's.
 sub check {
     my ($name, $title, $r) = @_;
@@ -113,10 +122,14 @@ sub check {
     $answer = Mutt::Schema::resolve($doc, $answer->{'$ref'}) if $answer->{'$ref'};
 
     my $content = $answer->{content};
-    my $schema = $content && $content->{'application/json'}{schema};
-    my @wrong = $schema
-        ? Mutt::Schema::faults($doc, $schema, $r->{json}, '') : ();
+    my ($type) = keys %{ $content // {} };
+    my $schema = $type && $content->{$type}{schema};
+    my @wrong = !$schema ? ()
+        : $type eq 'text/event-stream' ? stream_faults($schema, $r)
+        : Mutt::Schema::faults($doc, $schema, $r->{json}, '');
 
+    push @wrong, 'another type' if $schema
+        && $r->{header}{'content-type'} !~ m{^\Q$type\E(?:;|$)};
     push @wrong, 'a body' if !$schema && $r->{body} ne '';
     push @wrong, "no header $_" for grep { !$r->{header}{ lc $_ } }
         keys %{ $answer->{headers} // {} };
@@ -155,7 +168,7 @@ my @good = (
     [ 'POST /rules/test', { rule => { match_string => 'x' },
         event => { message => 'x' } } ],
     [ 'POST /rules/test', { rule => { match_string => 'm' }, recent => 5 } ],
-    [ 'GET /events/{id}/explain' ],
+    [ 'GET /events/stream' ], [ 'GET /events/{id}/explain' ],
     [ 'GET /audit-logs' ], [ 'GET /audit' ], [ 'GET /config-audit' ],
     [ 'GET /config' ], [ 'GET /config/{key}' ],
     [ 'PUT /config/{key}', { value => 5 } ],
@@ -186,6 +199,8 @@ sub path_of {
     my ($path, %with) = @_;
 
     $path =~ s/\{(\w+)\}/$with{$1}/ge;
+    # a stream ends when it is told to
+    $path .= '?seconds=1' if $path =~ /stream$/;
     return "$v2$path";
 }
 
@@ -243,8 +258,9 @@ for my $name (sort keys %operation) {
         if $path =~ /\{/ && $name ne 'PUT /teams/{hostname}'
         && $name ne 'PUT /rules/{id}' && $name ne 'PUT /config/{key}';
 
-    check($name, "with a bad $_", call($method, "$there?$_=%ff", undef, $good))
-        for grep { $bad{$_} } qw(page hours);
+    check($name, "with a bad $_", call($method, $there
+        . ($there =~ /\?/ ? '&' : '?') . "$_=%ff", undef, $good))
+        for grep { $bad{$_} } qw(page hours severity);
 
     next unless $op->{requestBody};
     check($name, 'with half a body', call($method, $there, '{', $good));

@@ -25,6 +25,7 @@
 #include "domain/mutt_pressure.h"
 #include "domain/mutt_sql.h"
 #include "io/mutt_audit.h"
+#include "io/mutt_live.h"
 #include "run/mutt_loader.h"
 #include "run/mutt_worker.h"
 
@@ -72,6 +73,7 @@ typedef struct {
     mutt_usec_t defer_until; /* nothing is claimed before; 0: no deferral */
     int64_t defer_ms;        /* the settings that it was put off by */
     int64_t defer_shed;
+    mutt_live_t live;
 } alerter_t;
 
 /* A claim on its way; everything lives in the claim's pool, itself too. */
@@ -86,6 +88,7 @@ struct batch_s {
     mutt_event_t *events;
     mutt_verdict_t *verdicts;
     int32_t *rules;           /* that decided; 0: none */
+    mutt_str_t *teams;        /* of those rules; NULL: nobody watches */
     mutt_journey_t *journeys; /* of the events; NULL: tracing is off */
     mutt_audit_row_t *rows;
     size_t *row_items; /* the item of each row */
@@ -577,6 +580,10 @@ add_row(batch_t *b, size_t i, const mutt_rule_t *rule, const char *decision,
         .raw = event->body,
         .correlation_id = event->correlation_id,
     };
+
+    if (b->teams != NULL && rule != NULL) {
+        b->teams[i] = mutt_pool_dup(b->pool, rule->team);
+    }
 }
 
 
@@ -746,6 +753,52 @@ tell_events(batch_t *b)
                 outcome_of(b, i));
         }
     }
+}
+
+
+/* A sample of the claim, for who watches; rows are in the items' order. */
+static void
+tell_live(batch_t *b)
+{
+    mutt_live_event_t events[MUTT_LIVE_SAMPLE];
+    mutt_redis_t *redis = mutt_run_redis(b->run);
+    size_t n = 0;
+    size_t row = 0;
+
+    if (!mutt_live_wants(&b->a->live, redis, b->claim.n)) {
+        return;
+    }
+
+    size_t step = (b->claim.n + MUTT_LIVE_SAMPLE - 1) / MUTT_LIVE_SAMPLE;
+
+    for (size_t i = 0; i < b->claim.n; i += step) {
+        mutt_live_event_t *e = &events[n];
+
+        if (b->events[i].event_id.len == 0) {
+            continue;
+        }
+
+        while (row < b->n_rows && b->row_items[row] < i) {
+            row++;
+        }
+
+        *e = (mutt_live_event_t) { .event = &b->events[i],
+                                   .outcome = outcome_of(b, i) };
+
+        if (row < b->n_rows && b->row_items[row] == i) {
+            e->rule_id = b->rows[row].rule_id;
+            e->decision = b->rows[row].decision;
+            e->forwarded = b->rows[row].forwarded;
+        }
+
+        if (b->teams != NULL) {
+            e->team = b->teams[i];
+        }
+
+        n++;
+    }
+
+    mutt_live_tell(&b->a->live, redis, events, n);
 }
 
 
@@ -1048,6 +1101,10 @@ allocate(batch_t *b)
     b->rows = mutt_pool_calloc(pool, n * sizeof(*b->rows));
     b->row_items = mutt_pool_calloc(pool, n * sizeof(*b->row_items));
 
+    if (b->a->live.watched) {
+        b->teams = mutt_pool_calloc(pool, n * sizeof(*b->teams));
+    }
+
     if (mutt_run_tracer(b->run) != NULL) {
         b->journeys = mutt_pool_calloc(pool, n * sizeof(*b->journeys));
 
@@ -1118,6 +1175,7 @@ settle(batch_t *b, batch_t *next, mutt_err_t *err)
     count(b, metas);
     tell_traces(b);
     tell_events(b);
+    tell_live(b);
 
     return blame_server ? mutt_fail(err, MUTT_UNAVAIL,
                                     "postgresql refuses every row: %s",

@@ -13,7 +13,7 @@ typedef struct {
     const char *parameters; /* names with spaces between */
     const char *request;    /* schema; in brackets: optional; "": no body */
     int status;
-    const char *answer; /* schema; "": no body */
+    const char *answer; /* schema, media type before it; "": no body */
     const char *errors; /* statuses with spaces between */
 } mutt_operation_t;
 

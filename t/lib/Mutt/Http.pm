@@ -100,11 +100,12 @@ sub read_body {
         my $body = '';
 
         while (1) {
-            while ($rest !~ /^([0-9a-f]+)\r\n/i) {
+            while ($rest !~ /^[0-9a-f]+\r\n/i) {
                 return $body unless read_some($socket, \$rest, $deadline);
             }
 
-            my ($size, $start) = (hex $1, $+[0]);
+            my ($digits) = $rest =~ /^([0-9a-f]+)/i;
+            my ($size, $start) = (hex $digits, 2 + length $digits);
 
             while (length $rest < $start + $size + 2) {
                 return $body unless read_some($socket, \$rest, $deadline);
