@@ -34,7 +34,10 @@ LIB_O := $(LIB_C:%.c=$(BUILD)/%.o) $(LIB_CC:%.cc=$(BUILD)/%.o) \
 MODULE_O := $(filter-out $(BUILD)/lib/io/% $(BUILD)/lib/run/%,$(LIB_O))
 MODULE_SRC := $(wildcard config ngx_mutt_module/*.[ch])
 MODULE := $(if $(wildcard config),$(BUILD)/ngx_http_mutt_module.so)
-WORKERS := $(patsubst workers/%.c,$(BUILD)/mutt-%,$(wildcard workers/*.c))
+# one file each, or a directory of them
+WORKER_DIRS := $(patsubst workers/%/,%,$(wildcard workers/*/))
+WORKERS := $(patsubst workers/%.c,$(BUILD)/mutt-%,$(wildcard workers/*.c)) \
+	$(WORKER_DIRS:%=$(BUILD)/mutt-%)
 TOOLS := $(patsubst tools/%.c,$(BUILD)/mutt-%,$(wildcard tools/*.c))
 CLI_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
@@ -125,8 +128,8 @@ bench-full:
 	MUTT_BUILD=build bench/run all
 
 format:
-	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] cli/*.[ch] t/*/*.[ch] \
-		bench/*.c
+	clang-format -i lib/*/*.[ch] lib/*/*.cc workers/*.[ch] workers/*/*.[ch] \
+		cli/*.[ch] t/*/*.[ch] bench/*.c
 
 $(BUILD)/gen/mutt_scripts.c: tools/embed_lua lib/domain/mutt_scripts.def $(LUA)
 	@mkdir -p $(@D)
@@ -159,6 +162,14 @@ $(BUILD)/ngx_http_mutt_module.so: tools/build_module VERSION $(MODULE_SRC) \
 
 $(BUILD)/mutt-%: $(BUILD)/workers/%.o $(BUILD)/libmutt.a
 	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)
+
+define worker_of_files
+$(BUILD)/mutt-$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard workers/$(1)/*.c)) \
+		$(BUILD)/libmutt.a
+	$$(CC) $$(LDOPT_$$(SAN)) -o $$@ $$^ $$(LDLIBS)
+endef
+
+$(foreach worker,$(WORKER_DIRS),$(eval $(call worker_of_files,$(worker))))
 
 $(BUILD)/mutt-%: $(BUILD)/tools/%.o $(BUILD)/libmutt.a
 	$(CC) $(LDOPT_$(SAN)) -o $@ $^ $(LDLIBS)

@@ -1,0 +1,119 @@
+#include "alerter.h"
+
+#include <stdio.h>
+
+#include "domain/mutt_alert.h"
+
+
+mutt_rc_t
+alerter_send_audit(batch_t *b, mutt_err_t *err)
+{
+    b->sent = mutt_time_mono();
+
+    if (b->n_rows == 0) {
+        return MUTT_OK;
+    }
+
+    mutt_rc_t rc = mutt_audit_send(b->a->pg, b->rows, b->n_rows, err);
+
+    return rc == MUTT_OK ? MUTT_OK : alerter_pg_ended(b->run, b->a, rc);
+}
+
+
+mutt_rc_t
+alerter_finish_audit(batch_t *b, mutt_err_t *err)
+{
+    uint64_t *metrics = mutt_run_metrics(b->run);
+
+    if (b->n_rows == 0) {
+        return MUTT_OK;
+    }
+
+    mutt_rc_t rc = alerter_pg_ended(
+        b->run, b->a, mutt_audit_finish(b->a->pg, b->rows, b->n_rows, err));
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    mutt_usec_t usec = mutt_time_mono() - b->sent;
+    double took = (double) usec / (double) MUTT_USEC_SEC;
+
+    alerter_note_insert(b, usec);
+
+    mutt_metric_observe(metrics, MUTT_M_DB_WRITE_LATENCY_ALL, took);
+    mutt_metric_observe(metrics, MUTT_M_DB_WRITE_LATENCY_MS_ALL, took * 1e3);
+
+    return MUTT_OK;
+}
+
+
+/*
+ * Where an event goes whose row PostgreSQL refuses: to the dead when the row
+ * is to blame, else back, and after some attempts to where it can be
+ * replayed from.
+ */
+static mutt_dest_t
+dest_of_refused(const batch_t *b, const mutt_audit_row_t *row,
+                const mutt_event_t *event)
+{
+    if (!row->doubtful) {
+        return MUTT_TO_DEAD;
+    }
+
+    return event->attempts + 1 > mutt_set_int(mutt_run_base_settings(b->run),
+                                              MUTT_SET_ALERTER_MAX_RETRIES)
+               ? MUTT_TO_DLQ
+               : MUTT_TO_RETRY;
+}
+
+
+static mutt_rc_t
+judge_refused(batch_t *b, size_t k, const char *at, mutt_err_t *err)
+{
+    const mutt_audit_row_t *row = &b->rows[k];
+    size_t i = b->row_items[k];
+    const mutt_event_t *event = &b->events[i];
+    char reason[32];
+    mutt_buf_t out;
+
+    if (b->journeys != NULL) {
+        b->journeys[i].failed = true;
+    }
+
+    /* it is not counted with its kind after all */
+    if (b->verdicts[i].dest == MUTT_TO_UNHANDLED) {
+        b->unhandled[b->verdicts[i].kind].times--;
+    }
+
+    (void) snprintf(reason, sizeof(reason), "sqlstate_%s", row->refused);
+    mutt_log_event(mutt_run_log(b->run), MUTT_LOG_ERROR, "audit",
+                   &(mutt_log_about_t) { event->correlation_id,
+                                         event->traceparent, mutt_str(reason) },
+                   "row refused: %s", reason);
+    mutt_buf_init(&out, PAYLOAD_MAX);
+    mutt_alert_write_failed(&out, b->claim.items[i], event->attempts + 1, at,
+                            reason);
+
+    return alerter_give(b, i, dest_of_refused(b, row, event), &out, err);
+}
+
+
+mutt_rc_t
+alerter_judge_rows(batch_t *b, size_t *refused, mutt_err_t *err)
+{
+    char at[MUTT_TIME_LEN + 1];
+    mutt_rc_t rc = MUTT_OK;
+
+    alerter_now_text(at);
+    *refused = 0;
+
+    for (size_t k = 0; k < b->n_rows && rc == MUTT_OK; k++) {
+        if (b->rows[k].refused[0] != '\0') {
+            rc = judge_refused(b, k, at, err);
+            (*refused)++;
+        }
+    }
+
+    return rc;
+}
