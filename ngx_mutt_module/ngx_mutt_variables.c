@@ -1,10 +1,17 @@
 
 /*
- * $mutt_* for access logs: what became of a request.
+ * $mutt_* for access logs: what became of a request, in a form that a line of
+ * JSON can hold.
  */
 
 
 #include "ngx_mutt_module.h"
+
+#include "core/mutt_utf8.h"
+
+
+/* U+FFFD, which stands for a byte that is no text */
+#define NGX_MUTT_NO_TEXT  "\xef\xbf\xbd"
 
 
 typedef enum {
@@ -14,7 +21,9 @@ typedef enum {
     NGX_MUTT_VAR_REJECTED,
     NGX_MUTT_VAR_WAIT,
     NGX_MUTT_VAR_DURABILITY,
-    NGX_MUTT_VAR_TRACE
+    NGX_MUTT_VAR_TRACE,
+    NGX_MUTT_VAR_PATH,
+    NGX_MUTT_VAR_STATUS
 } ngx_mutt_variable_t;
 
 
@@ -45,6 +54,12 @@ static ngx_http_variable_t  ngx_mutt_variables[] = {
     { ngx_string("mutt_trace_id"), NULL, ngx_mutt_variable,
       NGX_MUTT_VAR_TRACE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("mutt_path"), NULL, ngx_mutt_variable,
+      NGX_MUTT_VAR_PATH, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mutt_status"), NULL, ngx_mutt_variable,
+      NGX_MUTT_VAR_STATUS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
       ngx_http_null_variable
 };
 
@@ -59,6 +74,54 @@ ngx_mutt_variable_text(ngx_http_variable_value_t *v, ngx_str_t *text)
     v->not_found = 0;
 
     return NGX_OK;
+}
+
+
+/* The decoded path, which may be any bytes, as UTF-8. */
+static ngx_int_t
+ngx_mutt_variable_path(ngx_http_request_t *r, ngx_http_variable_value_t *v)
+{
+    size_t      len;
+    u_char     *p, *last, *out;
+    uint32_t    cp;
+    ngx_str_t   text;
+
+    p = r->uri.data;
+    last = p + r->uri.len;
+    text.data = ngx_pnalloc(r->pool,
+                            r->uri.len * (sizeof(NGX_MUTT_NO_TEXT) - 1) + 1);
+
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    out = text.data;
+
+    while (p < last) {
+        len = mutt_utf8_decode((char *) p, last - p, &cp);
+
+        if (len == 0) {
+            out = ngx_cpymem(out, NGX_MUTT_NO_TEXT,
+                             sizeof(NGX_MUTT_NO_TEXT) - 1);
+            p++;
+
+        } else {
+            out = ngx_cpymem(out, p, len);
+            p += len;
+        }
+    }
+
+    text.len = out - text.data;
+
+    return ngx_mutt_variable_text(v, &text);
+}
+
+
+/* What was or would have been answered; 0 where nothing was. */
+static ngx_uint_t
+ngx_mutt_variable_status(ngx_http_request_t *r)
+{
+    return r->err_status ? r->err_status : r->headers_out.status;
 }
 
 
@@ -78,6 +141,10 @@ ngx_mutt_variable_number(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     if (which == NGX_MUTT_VAR_WAIT) {
         n = ctx == NULL ? 0 : ctx->waited;
         text.len = ngx_sprintf(text.data, "%ui.%03ui", n / 1000, n % 1000)
+                   - text.data;
+
+    } else if (which == NGX_MUTT_VAR_STATUS) {
+        text.len = ngx_sprintf(text.data, "%ui", ngx_mutt_variable_status(r))
                    - text.data;
 
     } else {
@@ -131,6 +198,9 @@ ngx_mutt_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         }
 
         break;
+
+    case NGX_MUTT_VAR_PATH:
+        return ngx_mutt_variable_path(r, v);
 
     default:
         return ngx_mutt_variable_number(r, v, data, ctx);
