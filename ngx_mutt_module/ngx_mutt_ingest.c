@@ -861,8 +861,9 @@ ngx_mutt_ingest_queued(ngx_mutt_ingest_t *in)
     in->ctx->rejected = in->n_rejected;
     mutt_metric_add(slots, MUTT_M_INGEST_EVENTS_QUEUED, in->push.pushed);
     mutt_metric_add(slots, MUTT_M_INGEST_EVENTS_REJECTED, in->n_rejected);
-    mutt_metric_observe(slots, MUTT_M_INGEST_LATENCY_ALL,
-                        (ngx_current_msec - in->began) / 1000.0);
+    mutt_metric_observe_in(slots, MUTT_M_INGEST_LATENCY_ALL,
+                           (ngx_current_msec - in->began) / 1000.0,
+                           ngx_mutt_trace_shown(in->ctx));
 
     if (in->push.items->nelts == 0 && !in->kept) {
         return ngx_mutt_ingest_all_rejected(in);

@@ -534,6 +534,9 @@ void ngx_mutt_trace_begin(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 void ngx_mutt_trace_event(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx,
     ngx_mutt_trace_text_t *text);
 
+/* The id of a trace that is recorded, for an exemplar; NULL: there is none. */
+const u_char *ngx_mutt_trace_shown(ngx_mutt_ctx_t *ctx);
+
 
 /* ngx_mutt_metrics.c */
 

@@ -100,3 +100,10 @@ ngx_mutt_trace_event(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx,
 
     mutt_trace_format(&trace, text->traceparent);
 }
+
+
+const u_char *
+ngx_mutt_trace_shown(ngx_mutt_ctx_t *ctx)
+{
+    return ctx->traced && ctx->trace.sampled ? ctx->trace.trace : NULL;
+}

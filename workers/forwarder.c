@@ -480,12 +480,15 @@ request_series(const mutt_http_done_t *done, mutt_outcome_t outcome)
 
 
 static void
-tell_latency(uint64_t *m, const mutt_delivery_t *delivery)
+tell_latency(uint64_t *m, const slot_t *slot)
 {
-    if (delivery->received_at > 0) {
-        mutt_metric_observe(m, MUTT_M_DELIVERY_LATENCY_ALL,
-                            (double) (mutt_time_now() - delivery->received_at) /
-                                (double) MUTT_USEC_SEC);
+    mutt_usec_t since = slot->delivery.received_at;
+
+    if (since > 0) {
+        mutt_metric_observe_in(m, MUTT_M_DELIVERY_LATENCY_ALL,
+                               (double) (mutt_time_now() - since) /
+                                   (double) MUTT_USEC_SEC,
+                               slot->traced ? slot->from.trace : NULL);
     }
 }
 
@@ -528,7 +531,7 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
     case MUTT_OUTCOME_DELIVERED:
         decide(slot, MUTT_SENT_OK, MUTT_SIGN_GOOD);
         mutt_metric_add(m, MUTT_M_MOOG_ALERTS_OK, 1);
-        tell_latency(m, &slot->delivery);
+        tell_latency(m, slot);
         tell_delivered(run, slot, done->status);
         break;
 

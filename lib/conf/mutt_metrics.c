@@ -16,6 +16,18 @@
 /* a gauge's slots: the bits of its value, and when it was set */
 #define GAUGE_SLOTS 2
 
+/*
+ * An exemplar's slots: a number that is odd while the others are written, the
+ * trace's two halves, the bits of the value, and when it was measured.
+ */
+enum { EX_LOCK, EX_HIGH, EX_LOW, EX_VALUE, EX_AT, EXEMPLAR_SLOTS };
+
+typedef struct {
+    unsigned char trace[MUTT_EXEMPLAR_ID];
+    double value;
+    mutt_usec_t at; /* 0: there is none */
+} exemplar_t;
+
 typedef struct {
     const double *bounds;
     size_t n;
@@ -103,11 +115,13 @@ slots_of(mutt_series_t series)
     case MUTT_GAUGE:
         return GAUGE_SLOTS;
     case MUTT_HISTOGRAM:
+    case MUTT_TRACED:
         break;
     }
 
-    /* one a bucket, +Inf, the sum */
-    return m->buckets->n + 2;
+    /* one a bucket, +Inf, the sum; then the exemplars */
+    return m->buckets->n + 2 +
+           (m->type == MUTT_TRACED ? (m->buckets->n + 1) * EXEMPLAR_SLOTS : 0);
 }
 
 
@@ -174,8 +188,78 @@ mutt_metric_set(uint64_t *slots, mutt_series_t series, double value)
 }
 
 
+static void
+store(uint64_t *slot, uint64_t n)
+{
+    __atomic_store_n(slot, n, __ATOMIC_RELAXED);
+}
+
+
 void
 mutt_metric_observe(uint64_t *slots, mutt_series_t series, double value)
+{
+    mutt_metric_observe_in(slots, series, value, NULL);
+}
+
+
+static void
+write_exemplar(uint64_t *slot, const exemplar_t *e)
+{
+    uint64_t lock = load(&slot[EX_LOCK]) | 1;
+    uint64_t trace[2];
+    uint64_t bits;
+
+    memcpy(trace, e->trace, sizeof(trace));
+    memcpy(&bits, &e->value, sizeof(bits));
+
+    store(&slot[EX_LOCK], lock);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    store(&slot[EX_HIGH], trace[0]);
+    store(&slot[EX_LOW], trace[1]);
+    store(&slot[EX_VALUE], bits);
+    store(&slot[EX_AT], (uint64_t) e->at);
+    __atomic_store_n(&slot[EX_LOCK], lock + 1, __ATOMIC_RELEASE);
+}
+
+
+/* What is just being written is none. */
+static exemplar_t
+read_exemplar(const uint64_t *slot)
+{
+    static const exemplar_t none;
+    uint64_t lock = __atomic_load_n(&slot[EX_LOCK], __ATOMIC_ACQUIRE);
+    uint64_t trace[2] = { load(&slot[EX_HIGH]), load(&slot[EX_LOW]) };
+    uint64_t bits = load(&slot[EX_VALUE]);
+    exemplar_t e;
+
+    e.at = (mutt_usec_t) load(&slot[EX_AT]);
+    memcpy(e.trace, trace, sizeof(trace));
+    memcpy(&e.value, &bits, sizeof(bits));
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+
+    return (lock & 1) != 0 || load(&slot[EX_LOCK]) != lock ? none : e;
+}
+
+
+/* The newest exemplar of a bucket. */
+static exemplar_t
+newest_exemplar(uint64_t *const rows[], size_t n, size_t slot)
+{
+    exemplar_t newest = { .at = 0 };
+
+    for (size_t i = 0; i < n; i++) {
+        exemplar_t e = read_exemplar(&rows[i][slot]);
+
+        newest = e.at > newest.at ? e : newest;
+    }
+
+    return newest;
+}
+
+
+void
+mutt_metric_observe_in(uint64_t *slots, mutt_series_t series, double value,
+                       const unsigned char trace[MUTT_EXEMPLAR_ID])
 {
     const buckets_t *b = metric_of(series)->buckets;
     uint64_t *slot = &slots[first_slot(series)];
@@ -187,6 +271,13 @@ mutt_metric_observe(uint64_t *slots, mutt_series_t series, double value)
 
     add(&slot[i], 1);
     add(&slot[b->n + 1], value > 0 ? (uint64_t) (value * NANO) : 0);
+
+    if (trace != NULL && metric_of(series)->type == MUTT_TRACED) {
+        exemplar_t e = { .value = value, .at = mutt_time_now() };
+
+        memcpy(e.trace, trace, sizeof(e.trace));
+        write_exemplar(&slot[b->n + 2 + i * EXEMPLAR_SLOTS], &e);
+    }
 }
 
 
@@ -245,26 +336,64 @@ newest_gauge(uint64_t *const rows[], size_t n, size_t slot)
 
 
 static void
-render_histogram(mutt_buf_t *out, uint64_t *const rows[], size_t n,
-                 mutt_series_t series)
+render_exemplar(mutt_buf_t *out, const exemplar_t *e)
+{
+    MUTT_BUF_LIT(out, " # {trace_id=\"");
+
+    for (size_t i = 0; i < MUTT_EXEMPLAR_ID; i++) {
+        mutt_buf_addf(out, "%02x", e->trace[i]);
+    }
+
+    mutt_buf_addf(out, "\"} %.9g %lld.%03lld", e->value,
+                  (long long) (e->at / MUTT_USEC_SEC),
+                  (long long) (e->at % MUTT_USEC_SEC / 1000));
+}
+
+
+static void
+render_bucket(mutt_buf_t *out, const mutt_metrics_view_t *view,
+              mutt_series_t series, size_t i, uint64_t count)
 {
     const metric_t *m = metric_of(series);
     const char *labels = series_table[series].labels;
     const char *comma = labels[0] == '\0' ? "" : ",";
+
+    if (i < m->buckets->n) {
+        mutt_buf_addf(out, "%s_bucket{%s%sle=\"%g\"} %llu", m->name, labels,
+                      comma, m->buckets->bounds[i], (unsigned long long) count);
+    } else {
+        mutt_buf_addf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu", m->name, labels,
+                      comma, (unsigned long long) count);
+    }
+
+    if (view->openmetrics && m->type == MUTT_TRACED) {
+        size_t slot =
+            first_slot(series) + m->buckets->n + 2 + i * EXEMPLAR_SLOTS;
+        exemplar_t e = newest_exemplar(view->rows, view->n, slot);
+
+        if (e.at != 0) {
+            render_exemplar(out, &e);
+        }
+    }
+
+    MUTT_BUF_LIT(out, "\n");
+}
+
+
+static void
+render_histogram(mutt_buf_t *out, const mutt_metrics_view_t *view,
+                 mutt_series_t series)
+{
+    const metric_t *m = metric_of(series);
+    const char *labels = series_table[series].labels;
     size_t slot = first_slot(series);
+    uint64_t *const *rows = view->rows;
+    size_t n = view->n;
     uint64_t count = 0;
 
     for (size_t i = 0; i <= m->buckets->n; i++) {
         count += sum_rows(rows, n, slot + i);
-
-        if (i < m->buckets->n) {
-            mutt_buf_addf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", m->name,
-                          labels, comma, m->buckets->bounds[i],
-                          (unsigned long long) count);
-        } else {
-            mutt_buf_addf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", m->name,
-                          labels, comma, (unsigned long long) count);
-        }
+        render_bucket(out, view, series, i, count);
     }
 
     double sum = (double) sum_rows(rows, n, slot + m->buckets->n + 1) / NANO;
@@ -334,8 +463,8 @@ render_series(mutt_buf_t *out, const mutt_metrics_view_t *view,
     const char *labels = series_table[series].labels;
     size_t slot = first_slot(series);
 
-    if (m->type == MUTT_HISTOGRAM) {
-        render_histogram(out, view->rows, view->n, series);
+    if (m->type == MUTT_HISTOGRAM || m->type == MUTT_TRACED) {
+        render_histogram(out, view, series);
         return;
     }
 
@@ -368,7 +497,8 @@ static void
 render_family(mutt_buf_t *out, const metric_t *m, bool openmetrics)
 {
     static const char total[] = "_total";
-    static const char *const types[] = { "counter", "gauge", "histogram" };
+    static const char *const types[] = { "counter", "gauge", "histogram",
+                                         "histogram" };
     size_t len = strlen(m->name);
     size_t suffix = sizeof(total) - 1;
 

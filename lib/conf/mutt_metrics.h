@@ -14,7 +14,16 @@
 
 #include "core/mutt_buf.h"
 
-typedef enum { MUTT_COUNTER, MUTT_GAUGE, MUTT_HISTOGRAM } mutt_metric_type_t;
+/* TRACED: a histogram that keeps an exemplar of each bucket. */
+typedef enum {
+    MUTT_COUNTER,
+    MUTT_GAUGE,
+    MUTT_HISTOGRAM,
+    MUTT_TRACED
+} mutt_metric_type_t;
+
+/* Length of the trace id of an exemplar, as mutt_trace.h has it. */
+#define MUTT_EXEMPLAR_ID 16
 
 typedef enum {
 #define METRIC(id, name, type, buckets, readers, help)
@@ -36,6 +45,14 @@ void mutt_metric_set(uint64_t *slots, mutt_series_t series, double value);
 
 /* Counts a value, in the metric's unit (seconds), into a histogram. */
 void mutt_metric_observe(uint64_t *slots, mutt_series_t series, double value);
+
+/*
+ * The same for a TRACED one, with the trace that the value was measured in,
+ * NULL for none: OpenMetrics shows each bucket's last.  One thread of the
+ * process.
+ */
+void mutt_metric_observe_in(uint64_t *slots, mutt_series_t series, double value,
+                            const unsigned char trace[MUTT_EXEMPLAR_ID]);
 
 /* The value of a counter or gauge. */
 double mutt_metric_value(const uint64_t *slots, mutt_series_t series);

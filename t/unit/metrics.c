@@ -164,6 +164,62 @@ openmetrics_names_families_without_total_and_ends(void **state)
 }
 
 
+static void
+exemplars_are_in_openmetrics_alone(void **state)
+{
+    static const unsigned char older[MUTT_EXEMPLAR_ID] = { 1, 2 };
+    static const unsigned char newer[MUTT_EXEMPLAR_ID] = { 0xab, 0xcd };
+    uint64_t *a = calloc(mutt_metrics_slots(), sizeof(uint64_t));
+    uint64_t *c = calloc(mutt_metrics_slots(), sizeof(uint64_t));
+    uint64_t *rows[] = { a, c };
+    mutt_metrics_view_t view = { .rows = rows,
+                                 .n = 2,
+                                 .mask = MUTT_S_MODULE,
+                                 .version = "",
+                                 .openmetrics = true };
+    mutt_buf_t b;
+
+    (void) state;
+
+    assert_non_null(a);
+    assert_non_null(c);
+    mutt_metric_observe_in(a, MUTT_M_INGEST_LATENCY_ALL, 0.003, older);
+    mutt_metric_observe_in(c, MUTT_M_INGEST_LATENCY_ALL, 77, older);
+    mutt_metric_observe_in(a, MUTT_M_INGEST_LATENCY_ALL, 0.2, NULL);
+
+    /* a histogram without exemplars has none */
+    mutt_metric_observe_in(a, MUTT_M_DB_QUERY_READ, 0.003, older);
+
+    /* the clock counts microseconds, of which this takes some */
+    free(render(rows, 2, MUTT_S_ALL));
+    mutt_metric_observe_in(c, MUTT_M_INGEST_LATENCY_ALL, 0.004, newer);
+
+    mutt_buf_init(&b, 1 << 20);
+    mutt_metrics_render(&b, &view);
+    mutt_buf_add(&b, "", 1);
+    assert_true(mutt_buf_ok(&b));
+    assert_non_null(
+        strstr(b.data, "\nmutt_ingest_latency_seconds_bucket{le=\"0.005\"} 2"
+                       " # {trace_id=\"abcd0000000000000000000000000000\"}"
+                       " 0.004 1"));
+    assert_non_null(strstr(b.data,
+                           "\nmutt_ingest_latency_seconds_bucket{le=\"+Inf\"} 4"
+                           " # {trace_id=\"01020000000000000000000000000000\"}"
+                           " 77 1"));
+    assert_non_null(strstr(b.data, "bucket{le=\"0.25\"} 3\n"));
+
+    char *text = render(rows, 2, MUTT_S_MODULE);
+
+    assert_null(strstr(text, "trace_id"));
+    assert_non_null(
+        strstr(text, "\nmutt_ingest_latency_seconds_bucket{le=\"0.005\"} 2\n"));
+    free(text);
+    mutt_buf_done(&b);
+    free(a);
+    free(c);
+}
+
+
 /* A counter whose family cannot be told from its samples is none there. */
 static void
 every_counter_ends_in_total(void **state)
@@ -240,6 +296,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(openmetrics_is_given_to_who_wants_it),
         cmocka_unit_test(openmetrics_names_families_without_total_and_ends),
+        cmocka_unit_test(exemplars_are_in_openmetrics_alone),
         cmocka_unit_test(every_counter_ends_in_total),
         cmocka_unit_test(hits_are_counted_by_rule_up_to_a_number),
         cmocka_unit_test(processes_are_summed),
