@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/lib";
 use IO::Socket::INET;
 use JSON::XS;
 use Mutt::Http;
+use Mutt::Otlp;
 use Mutt::Ports;
 use Mutt::Process;
 use Mutt::Test;
@@ -23,6 +24,12 @@ my $root = "$FindBin::Bin/..";
 my $dir = $t->dir();
 my $prometheus_port = Mutt::Ports::take();
 
+my $otlp = Mutt::Otlp->start($t);
+my $log = "$dir/scrapes.log";
+
+$t->http_conf("log_format scrapes '\$uri \$http_accept|"
+    . "\$sent_http_content_type'; access_log $log scrapes;");
+$t->env(OTEL_TRACES_SAMPLER_ARG => 1);
 $t->env(MOOG_RATE_LIMIT => 10000, SLO_EVAL_INTERVAL => 5,
     PROMETHEUS_URL => "http://127.0.0.1:$prometheus_port/",
     CIRCUIT_BREAKER_ENABLED => 'false', MOOG_MAX_RETRIES => 0,
@@ -46,25 +53,33 @@ sub start_prometheus {
 
     $conf =~ s/15s/1s/g;
     $conf =~ s{- (\S+)-v25.yml}{- $root/docs/prometheus/$1-v25.yml}g;
-    $conf =~ s/(job_name: (\S+)\n.*\n.*\[")localhost:\d+/${1}127.0.0.1:$port{$2}/g;
+    $conf =~ s/(job_name: (\S+)\n.*\n.*\[")localhost:\d+/"${1}127.0.0.1:"
+        . ($port{$2} || 1)/ge;
     write_file("$dir/prometheus.yml", $conf);
     $t->{parts}{prometheus} //= Mutt::Process->new(name => 'prometheus',
         log => "$dir/prometheus.log", command => [ 'prometheus',
             "--config.file=$dir/prometheus.yml",
+            '--enable-feature=exemplar-storage',
             "--storage.tsdb.path=$dir/prometheus",
             "--web.listen-address=127.0.0.1:$prometheus_port" ]);
     $t->process('prometheus')->start();
 }
 
-# The value of an expression, undef when there is none or nobody to ask.
-sub asked {
-    my ($expression) = @_;
+# What Prometheus' HTTP API has at a path, undef when nobody answers.
+sub prometheus {
+    my ($path, $expression) = @_;
 
     $expression =~ s/([^\w.])/sprintf '%%%02X', ord $1/ge;
 
     my $answer = eval { Mutt::Http::request($prometheus_port, 'GET',
-        "/api/v1/query?query=$expression") } // {};
-    my $result = ($answer->{json} // {})->{data}{result} // [];
+        "/api/v1/$path?query=$expression&start=1&end=9999999999") } // {};
+
+    return ($answer->{json} // {})->{data};
+}
+
+# The value of an expression, undef when there is none.
+sub asked {
+    my $result = (prometheus('query', $_[0]) // {})->{result} // [];
 
     return @$result ? $result->[0]{value}[1] : undef;
 }
@@ -75,36 +90,42 @@ sub latest {
     return defined $text ? decode_json($text) : undef;
 }
 
-# The evaluation that has seen what the processes export by now.
+sub total {
+    my ($part, $pattern) = @_;
+
+    my $metrics = $t->metrics($part);
+    my $sum = 0;
+
+    $sum += $metrics->{$_} for grep { /$pattern/ } keys %$metrics;
+    return $sum;
+}
+
+# An evaluation that has seen what the processes export by now: one is made
+# when mutt-remediation starts.
 sub evaluated {
     my ($title) = @_;
 
-    my $requests = 0;
-    my $metrics = $t->metrics('nginx');
+    my %total = (mutt_ingest_requests_total => 'nginx',
+        mutt_moog_alerts_processed_total => 'forwarder');
 
-    $requests += $metrics->{$_}
-        for grep { /^mutt_ingest_requests_total/ } keys %$metrics;
-    $t->wait_for(sub {
-        (asked('sum(mutt_ingest_requests_total)') // -1) == $requests }, 30);
+    for my $name (sort keys %total) {
+        $t->wait_for(sub { (asked("sum($name)") // -1)
+            == total($total{$name}, qr/^$name/) }, 30);
+    }
 
-    # what was scraped is in the evaluation that begins after
-    my $before = latest();
-    my $second;
+    my $before = latest()->{evaluated_at} // '';
 
-    $t->wait_for(sub {
-        my $slo = latest() or return 0;
-        return 0 if ($slo->{evaluated_at} // '') eq
-            ($before->{evaluated_at} // '');
-        return 1 if $second;
-        ($before, $second) = ($slo, 1);
-        return 0;
-    }, 60, $title);
+    $t->restart('remediation');
+    $t->wait_for(sub { (latest()->{evaluated_at} // $before) ne $before }, 60,
+        $title);
     return latest();
 }
 
-# What the API says, and what it has from Redis.
+# What the API says in one of its versions.
 sub api {
-    return $t->http('GET', '/api/v2/slo', undef,
+    my ($version) = @_;
+
+    return $t->http('GET', '/api/' . ($version // 'v2') . '/slo', undef,
         'X-API-KEY' => $t->key('admin'))->{json};
 }
 
@@ -126,12 +147,7 @@ sub near {
 sub raw {
     my ($part, $target, $good, $bad) = @_;
 
-    my $metrics = $t->metrics($part);
-    my ($g, $b) = map {
-        my $sum = 0;
-        my $pattern = $_;
-        $sum += $metrics->{$_} for grep { /$pattern/ } keys %$metrics;
-        $sum } $good, $bad;
+    my ($g, $b) = map { total($part, $_) } $good, $bad;
     my $availability = $g / ($g + $b);
 
     return ($availability, (1 - $availability) / (1 - $target));
@@ -161,7 +177,8 @@ is(scalar(() = $t->log_of('remediation') =~ /cannot be evaluated/g), 1,
 start_prometheus();
 $t->wait_for(sub { (asked('sum(up)') // 0) == 4 }, 60,
     'Prometheus scrapes four processes') or die;
-$slo = evaluated('an evaluation');
+$t->wait_for(sub { latest()->{evaluated_at} }, 60, 'an evaluation');
+$slo = latest();
 is($slo->{components}{ingestor}{state}, 'unknown',
     'without traffic nothing is known');
 is(api()->{stale}, JSON::XS::false, 'but it is fresh');
@@ -219,9 +236,7 @@ $t->wait_for(sub { ($t->metrics('forwarder')
 $t->wait_for(sub { $t->redis('llen', 'mutt:alert_queue') == 0 }, 30);
 
 $slo = evaluated('an evaluation of that');
-$ingestor = $slo->{components}{ingestor};
 
-my $forwarder = $slo->{components}{forwarder};
 my ($in, $in_burn) = raw('nginx', 0.995,
     qr/^mutt_ingest_requests_total\{status="success"/,
     qr/^mutt_ingest_requests_total\{.*"(?:queue_full|redis|busy|unknown)"/);
@@ -231,20 +246,54 @@ my ($out, $out_burn) = raw('forwarder', 0.99,
 
 cmp_ok($in, '<', 0.95, 'some requests were refused');
 cmp_ok($out, '<', 0.95, 'some alerts were not delivered');
-near($ingestor->{availability}, $in, 'the ingestor as the raw counters say');
-near($ingestor->{burn_rate}, $in_burn, 'its burn rate');
-near($ingestor->{burn_rates}{$_}, $in_burn, "over $_") for qw(5m 1h 6h 24h);
-near($ingestor->{error_budget_remaining}, ($in - 0.995) / 0.005,
-    'its budget, which is overdrawn');
-near($forwarder->{availability}, $out, 'the forwarder too');
-near($forwarder->{burn_rate}, $out_burn, 'its burn rate');
-is($ingestor->{state}, 'critical', 'the ingestor is critical');
-is_deeply({ %{ api() }, evaluated_at => 0 }, { %{ latest() },
-    evaluated_at => 0 }, 'the API says the same');
-is(slo($slo, 'ingestor_availability')->{state}, 'critical',
-    'and so is its objective');
+
+for my $version (qw(v1 v2)) {
+    my $said = api($version);
+    my ($i, $f) = @{ $said->{components} }{qw(ingestor forwarder)};
+
+    near($i->{availability}, $in, "$version: the ingestor as the counters say");
+    near($i->{burn_rate}, $in_burn, 'its burn rate');
+    near($i->{burn_rates}{$_}, $in_burn, "over $_") for qw(5m 1h 6h 24h);
+    near($i->{error_budget_remaining}, ($in - 0.995) / 0.005,
+        'its budget, which is overdrawn');
+    near($f->{availability}, $out, 'the forwarder too');
+    near($f->{burn_rate}, $out_burn, 'its burn rate');
+    near($f->{burn_rates}{$_}, $out_burn, "over $_") for qw(5m 1h 6h 24h);
+    near($f->{error_budget_remaining}, ($out - 0.99) / 0.01, 'its budget');
+    is($_->{state}, 'critical', 'both are critical') for $i, $f;
+    is(slo($said, "${_}_availability")->{state}, 'critical',
+        "and so is the ${_}'s objective") for qw(ingestor forwarder);
+    near(slo($said, "$_->[0]_availability")->{actual_value}, $_->[1],
+        "of $_->[0]") for [ ingestor => $in ], [ forwarder => $out ];
+}
+
 near(asked('mutt:slo:ingestor_error_budget_burn_rate:5m') // -1, $in_burn,
     'the recorded burn rate is the same');
+
+###############################################################################
+# Prometheus asks for OpenMetrics, gets it, and finds the exemplars
+
+my %scraped = map { chomp; $_ => 1 } grep { m{^/metrics .*openmetrics} }
+    do { local @ARGV = $log; <> };
+
+is(join(', ', grep { !/\|application\/openmetrics-text; version=1\.0\.0/ }
+    keys %scraped), '', 'it is given OpenMetrics where it wants that');
+isnt(scalar keys %scraped, 0, 'which it does');
+is(asked('count(up == 1)'), 4, 'and takes it from all four');
+
+for my $name (qw(mutt_ingest_latency_seconds mutt_moog_delivery_latency_seconds))
+{
+    my @exemplars;
+
+    $t->wait_for(sub { @exemplars = map { @{ $_->{exemplars} } }
+        @{ prometheus('query_exemplars', "${name}_bucket") // [] } }, 30);
+
+    my ($id) = map { $_->{labels}{trace_id} } @exemplars;
+
+    like($id // '', qr/^[0-9a-f]{32}$/, "$name has exemplars");
+    $t->wait_for(sub { $otlp->spans(undef, $id // '') }, 30,
+        'of a trace that the collector has');
+}
 
 ###############################################################################
 # What was before
@@ -348,6 +397,8 @@ is(scalar(() = $t->log_of('remediation') =~ /cannot be evaluated/g), 2,
 $t->redis('del', 'mutt:slo:latest');
 $t->wait_for(sub { latest() }, 30, 'when its time is over');
 is(latest()->{components}{ingestor}{state}, 'unknown', 'nothing is known');
+is(api($_)->{components}{ingestor}{state}, 'unknown', "$_ says so")
+    for qw(v1 v2);
 
 ###############################################################################
 # A Prometheus that takes the question and does not answer holds nobody up
@@ -358,6 +409,8 @@ my $asked;
 
 $t->wait_for(sub { $asked //= $silent->accept() }, 30, 'it is asked');
 is($t->health('remediation')->{code}, 200, 'the process is well meanwhile');
+is(api($_)->{components}{forwarder}{state}, 'unknown',
+    "and $_ answers, though no answer has come to it") for qw(v1 v2);
 $t->stop('remediation');
 is_deeply([ $t->process('remediation')->faults() ], [],
     'and ends with the question under way');
