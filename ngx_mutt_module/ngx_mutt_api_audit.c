@@ -8,6 +8,10 @@
 #define NGX_MUTT_AUDIT_LIMIT  50
 #define NGX_MUTT_AUDIT_MAX    200
 
+/* how many events a page looks at, where a filter has no index of its own */
+#define NGX_MUTT_EVENTS_LOOK  "10000"
+#define NGX_MUTT_TEXTS_LOOK   "5000"
+
 
 static ngx_int_t ngx_mutt_events_select(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_audit_select(ngx_mutt_flow_t *flow);
@@ -75,6 +79,44 @@ ngx_mutt_read_event_id(ngx_mutt_flow_t *flow)
 }
 
 
+/* Which index a page is read from, and how far when it has to be sifted. */
+static mutt_sql_t
+ngx_mutt_events_statement(const char **values)
+{
+    ngx_uint_t  i, filters;
+
+    static const struct {
+        ngx_uint_t   value;
+        mutt_sql_t   statement;
+    } indexed[] = {
+        { 5, MUTT_SQL_TEXT_API_EVENTS_OF_HOST },
+        { 6, MUTT_SQL_TEXT_API_EVENTS_OF_RULE },
+        { 9, MUTT_SQL_TEXT_API_EVENTS_OF_DECISION }
+    };
+
+    if (values[11] != NULL) {
+        return MUTT_SQL_TEXT_API_EVENT;
+    }
+
+    filters = (values[5] != NULL) + (values[6] != NULL) + (values[9] != NULL);
+
+    if (values[10] != NULL) {
+        values[12] = NGX_MUTT_TEXTS_LOOK;
+
+    } else if (filters > 1) {
+        values[12] = NGX_MUTT_EVENTS_LOOK;
+    }
+
+    for (i = 0; i < 3; i++) {
+        if (values[indexed[i].value] != NULL) {
+            return indexed[i].statement;
+        }
+    }
+
+    return MUTT_SQL_TEXT_API_EVENTS;
+}
+
+
 static ngx_int_t
 ngx_mutt_events_select(ngx_mutt_flow_t *flow)
 {
@@ -94,7 +136,7 @@ ngx_mutt_events_select(ngx_mutt_flow_t *flow)
         return NGX_DONE;
     }
 
-    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_EVENTS, 12);
+    return ngx_mutt_flow_query(flow, ngx_mutt_events_statement(values), 13);
 }
 
 

@@ -519,7 +519,7 @@ ngx_mutt_pg_connect(ngx_mutt_pg_link_t *link)
                     "-c statement_timeout=%lu -c lock_timeout=%lu"
                     " -c idle_in_transaction_session_timeout=%lu"
                     " -c client_connection_check_interval=500"
-                    " -c timezone=UTC",
+                    " -c timezone=UTC -c jit=off",
                     (unsigned long) ngx_mutt_pg.timeout,
                     (unsigned long) ngx_mutt_pg.timeout,
                     (unsigned long) ngx_mutt_pg.timeout);

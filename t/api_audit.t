@@ -114,6 +114,66 @@ for my $bad ('rule_id=x', 'rule_id=-1', 'start_date=yesterday',
     ok($r->{json}{fields}{$name}, 'by its name');
 }
 
+# What has no index of its own is looked for in so many rows at a time, and a
+# cursor goes on behind them: one of 3,000 rows has the text, one the rule.
+$t->sql("SELECT create_audit_partition('2026-03-15')");
+$t->sql(<<'EOS');
+INSERT INTO event_audit_log (event_id, received_at, event_timestamp, hostname,
+    matched_rule_id, handling_decision, forwarded_to_moog, raw_message)
+SELECT gen_random_uuid(), at, at, 'flood', CASE n % 3000 WHEN 7 THEN 71
+    ELSE 70 END, CASE n WHEN 5 THEN 'Ignore' ELSE 'Page_only' END, true,
+    CASE n % 3000 WHEN 8 THEN 'A Rare <one>' ELSE 'many' END
+FROM (SELECT n, timestamptz '2026-03-01T00:00:00Z' + (n / 2)
+    * interval '1 second' AS at FROM generate_series(1, 24000) AS n) AS x
+EOS
+
+sub rows {
+    my ($where) = @_;
+
+    return map { $_->[0] } $t->sql('SELECT id FROM event_audit_log'
+        . " WHERE $where ORDER BY event_timestamp DESC, id DESC");
+}
+
+for my $case ([ 'text=a%20rare', "raw_message LIKE 'A Rare%'", 1 ],
+    [ 'text=a%20rare&limit=1', "raw_message LIKE 'A Rare%'", 1 ],
+    [ 'text=nowhere', 'false', 1 ],
+    [ 'text=a%20rare&hostname=flood', "raw_message LIKE 'A Rare%'", 1 ],
+    [ 'text=a%20rare&start_date=2026-03-01T02:00:00Z',
+        "raw_message LIKE 'A Rare%' AND event_timestamp >="
+        . " '2026-03-01T02:00:00Z'", 1 ],
+    [ 'hostname=flood&rule_id=71', 'matched_rule_id = 71', 1 ],
+    [ 'hostname=flood&handling_decision=Ignore',
+        "handling_decision = 'Ignore'", 1 ],
+    [ 'rule_id=70&handling_decision=Ignore', "handling_decision = 'Ignore'",
+        1 ],
+    [ 'hostname=r1&rule_id=71', 'false', 0 ],
+    [ 'rule_id=71', 'matched_rule_id = 71', 0 ],
+    [ 'handling_decision=Ignore', "handling_decision = 'Ignore'", 0 ])
+{
+    my ($query, $where, $more) = @$case;
+    my $first = api("audit-logs?$query")->{json};
+    my ($pages, @ids) = walk("audit-logs?$query", 'logs');
+
+    is_deeply(\@ids, [ rows($where) ], "each once by cursor: $query");
+    is($first->{pagination}{total_capped}, $more ? JSON::XS::true
+        : JSON::XS::false, 'and it is said whether there may be more');
+    cmp_ok($pages, $more ? '>' : '==', 1, 'where a look does not reach');
+}
+
+my $cursor = api('audit-logs?limit=1')->{json}{next_cursor};
+
+is_deeply([ map { $_->{id} } @{ api('audit-logs?limit=5&end_date='
+    . "2026-01-31T23:30:00Z&cursor=$cursor")->{json}{logs} } ],
+    [ (rows("event_timestamp <= '2026-01-31T23:30:00Z'"))[0 .. 4] ],
+    'a cursor is no way past a filter');
+
+my ($event) = @{ api('audit-logs?rule_id=71&limit=1')->{json}{logs} };
+
+is_deeply([ map { $_->{id} } @{ api("audit-logs?event_id=$event->{event_id}")
+    ->{json}{logs} } ], [ $event->{id} ], 'an event is found by its id');
+is_deeply(api("audit-logs?event_id=$event->{event_id}&rule_id=70")
+    ->{json}{logs}, [], 'if the other filters fit');
+
 ###############################################################################
 # changes
 

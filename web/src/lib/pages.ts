@@ -71,6 +71,7 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
             page.asked = true;
         }
         draw(n => n + 1);
+        let again = false;
 
         try {
             const batch = await latest.current(page?.cursor ?? now.next, signal);
@@ -78,10 +79,15 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
             if (page !== null) {
                 page.rows = batch.rows;
             } else {
-                now.pages.push({ cursor: now.next, length: batch.rows.length,
-                    rows: batch.rows, asked: false, used: ++now.use });
+                if (batch.rows.length > 0) {
+                    now.pages.push({ cursor: now.next,
+                        length: batch.rows.length, rows: batch.rows,
+                        asked: false, used: ++now.use });
+                }
                 now.next = batch.next;
-                now.ended = batch.next === null || batch.rows.length === 0;
+                now.ended = batch.next === null;
+                /* a look of the server's that found nothing is no end */
+                again = !now.ended && batch.rows.length === 0;
             }
             now.total = batch.total ?? now.total;
             now.capped = batch.capped ?? now.capped;
@@ -97,6 +103,9 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
             now.busy = false;
         } else {
             page.asked = false;
+        }
+        if (again) {
+            void fetchPage(null);
         }
 
         const held = now.pages.filter(p => p.rows !== null);
