@@ -34,8 +34,10 @@ typedef struct {
 } sample_t;
 
 typedef struct {
-    char message[2 * TEXT];
-    char oid[TEXT];
+    char text[2 * TEXT];
+    mutt_str_t message;
+    char oid_text[TEXT];
+    mutt_str_t oid;
 } event_t;
 
 static uint64_t seed = 88172645463325252ULL;
@@ -199,16 +201,18 @@ make_events(void)
         const char *what = "session opened, nothing to report";
 
         if (i % 3 != 0 && s->type == MUTT_MATCH_OID_PREFIX) {
-            memcpy(e->oid, s->message, TEXT);
+            memcpy(e->oid_text, s->message, TEXT);
         } else if (i % 3 != 0) {
             what = s->message;
         }
 
-        (void) snprintf(e->message, sizeof(e->message),
+        (void) snprintf(e->text, sizeof(e->text),
                         "Nov 20 10:%02u:%02u core-router-%u.example.net "
                         "%%SYS-5-NOTICE: unit %u: %s, reason carrier, counters "
                         "cleared by operator, last flap 00:03:17 ago",
                         any(60), any(60), any(500), any(9), what);
+        e->message = mutt_str(e->text);
+        e->oid = mutt_str(e->oid_text);
     }
 }
 
@@ -244,8 +248,8 @@ match_all(mutt_matcher_t *matcher)
 
     for (size_t i = 0; i < EVENTS; i++) {
         mutt_match_input_t input = {
-            .message = mutt_str(events[i].message),
-            .trap_oid = mutt_str(events[i].oid),
+            .message = events[i].message,
+            .trap_oid = events[i].oid,
             .severity = MUTT_SEVERITY_NONE,
         };
 
@@ -350,11 +354,10 @@ scan(size_t n)
 
     for (size_t i = 0; i < n; i++) {
         const event_t *e = &events[i];
-        size_t len = strlen(e->message);
-
         for (size_t k = 0; k < n_rules; k++) {
             if (patterns[k] != NULL &&
-                pcre2_jit_match(patterns[k], (PCRE2_SPTR) e->message, len, 0, 0,
+                pcre2_jit_match(patterns[k], (PCRE2_SPTR) e->message.data,
+                                e->message.len, 0, 0,
                                 match_data, NULL) > 0) {
                 matched++;
                 break;
@@ -396,7 +399,8 @@ main(int argc, char **argv)
                   100.0 * (double) matched / EVENTS);
 
     for (size_t i = 0; i < EVENTS; i++) {
-        strcat(events[i].message, " \xc3\xa9t\xc3\xa9");
+        strcat(events[i].text, " \xc3\xa9t\xc3\xa9");
+        events[i].message = mutt_str(events[i].text);
     }
 
     (void) printf(" %.3f", us_an_event(matcher));

@@ -300,7 +300,9 @@ try_regex(const mutt_regex_t *regex, mutt_str_t pattern, mutt_err_t *err)
     }
 
     for (size_t i = 0; i < others.len + pattern.len && left > 0; i++) {
-        char c = i < others.len ? others.data[i] : pattern.data[i - others.len];
+        const char *from =
+            i < others.len ? &others.data[i] : &pattern.data[i - others.len];
+        char c = *from;
 
         if (c < ' ' || c > '~' || tried[(size_t) c]) {
             continue;

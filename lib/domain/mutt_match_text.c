@@ -1,9 +1,10 @@
 /*
- * Plain ASCII text is Hyperscan's literals, which cost next to nothing to
- * compile; the few other letters whose case is ASCII are made good in the
- * message.  For the rest, Hyperscan finds which of thousands of patterns occur
- * in one pass.  Of what it can't read it often reads a superset, so that PCRE2
- * only has to confirm the few candidates; the rest PCRE2 tries one by one.
+ * Plain ASCII text is a word (mutt_match_words.h).  So is a piece that a
+ * regular expression can't do without, if few others share it: PCRE2 decides
+ * where it occurs.  For the rest, Hyperscan finds which of thousands of
+ * patterns occur in one pass.  Of what it can't read it often reads a superset,
+ * so that PCRE2 only has to confirm the few candidates; what is left PCRE2
+ * tries one by one.
  *
  * In a message that is ASCII, a pattern that is ASCII means the same with
  * ASCII's classes as with Unicode's, and is compiled twenty times as fast: such
@@ -26,24 +27,24 @@
 
 #include <hs.h>
 
-#include "core/mutt_buf.h"
 #include "mutt_match_cost.h"
 #include "mutt_match_hyper.h"
 #include "mutt_match_literal.h"
+#include "mutt_match_need.h"
+#include "mutt_match_words.h"
 #include "mutt_regex.h"
 
-/* the letters besides a to z whose lower case is one of them: long s and the
- * Kelvin sign */
-#define LONG_S "\xc5\xbf"
-#define KELVIN "\xe2\x84\xaa"
-
-#define FOLDED_MAX (1u << 30)
+/* a piece of a regular expression is looked for when it has so many characters
+ * and so few share it */
+#define NEED_MIN 4
+#define SHARING_MAX 4
 
 /* a pattern that goes on hitting limits is not tried again for a while */
 #define STRIKES_MAX 10
 
 typedef enum {
-    ENGINE_PLAIN,   /* a literal */
+    ENGINE_PLAIN,   /* a word */
+    ENGINE_NEED,    /* PCRE2 decides, where a word occurs */
     ENGINE_FAST,    /* Hyperscan decides */
     ENGINE_CONFIRM, /* Hyperscan finds candidates, PCRE2 decides */
     ENGINE_SLOW     /* PCRE2 decides */
@@ -56,7 +57,9 @@ typedef struct {
     engine_t engine;
     bool narrow; /* the engine sees it in messages that are ASCII */
     unsigned strikes;
-    mutt_regex_t *regex; /* where PCRE2 may have to decide, else NULL */
+    uint64_t seen;           /* the last scan that has it as a candidate */
+    mutt_regex_t *regex;     /* where PCRE2 may have to decide, else NULL */
+    mutt_hyper_lone_t *lone; /* decides where PCRE2 gives up; may be NULL */
 } entry_t;
 
 /* A candidate of one scan. */
@@ -66,7 +69,7 @@ typedef struct {
 } candidate_t;
 
 struct mutt_text_matcher_s {
-    hs_database_t *plain; /* of literals; NULL: there are none */
+    mutt_words_t *words;
     hs_database_t *database;
     hs_database_t *narrow; /* for messages that are ASCII */
     mutt_wide_t *wide;     /* for others; NULL: there are no such patterns */
@@ -74,7 +77,6 @@ struct mutt_text_matcher_s {
     bool lacks_wide;              /* and nobody was told yet */
     bool told;
     hs_scratch_t *scratch; /* for all */
-    mutt_buf_t folded;     /* a message, when it is not scanned as it is */
     mutt_regex_scratch_t *regex_scratch;
     entry_t *entries; /* Hyperscan's ids are indices */
     size_t n;
@@ -83,6 +85,7 @@ struct mutt_text_matcher_s {
     uint32_t *unseen; /* those it does not see in other messages, by rank */
     size_t n_unseen;
     candidate_t *candidates;
+    uint64_t scans;
     uint64_t cost; /* of the patterns that Hyperscan compiles */
 };
 
@@ -99,21 +102,21 @@ typedef struct {
     const char **texts;
     unsigned *flags;
     unsigned *ids;
-    size_t *lens;
     size_t n;
 } expressions_t;
 
 
 /* Which of the databases. */
-typedef enum { PART_PLAIN, PART_NARROW, PART_REST } part_t;
+typedef enum { PART_WORDS, PART_NARROW, PART_REST } part_t;
 
 
 static part_t
 part_of(const entry_t *entry)
 {
-    return entry->engine == ENGINE_PLAIN ? PART_PLAIN
-           : entry->narrow               ? PART_NARROW
-                                         : PART_REST;
+    return entry->engine == ENGINE_PLAIN || entry->engine == ENGINE_NEED
+               ? PART_WORDS
+           : entry->narrow ? PART_NARROW
+                           : PART_REST;
 }
 
 
@@ -238,6 +241,33 @@ add_regex(entry_t *entry, const char *text, mutt_err_t *err)
 }
 
 
+/* What has to be in a message for an entry; false when out of memory. */
+static bool
+add_words(build_t *b, uint32_t id, mutt_str_t text)
+{
+    mutt_needs_t needs;
+
+    switch (b->m->entries[id].engine) {
+    case ENGINE_PLAIN:
+        return mutt_words_add(b->m->words, id, text);
+    case ENGINE_NEED:
+        mutt_match_needs(text, &needs);
+        break;
+    default:
+        return true;
+    }
+
+    for (size_t i = 0; i < needs.n; i++) {
+        if (needs.pieces[i].len >= NEED_MIN &&
+            !mutt_words_add(b->m->words, id, needs.pieces[i])) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 /* Fills entry from n patterns of one text; false when out of memory. */
 static bool
 add_entry(build_t *b, mutt_text_pattern_t *patterns, size_t n)
@@ -273,13 +303,13 @@ add_entry(build_t *b, mutt_text_pattern_t *patterns, size_t n)
     }
 
     entry->narrow = patterns->regex && is_narrow(text);
-    entry->engine = patterns->regex ? next_engine_of(m, text, entry->narrow)
+    entry->engine = patterns->regex ? ENGINE_NEED
                     : plain         ? ENGINE_PLAIN
                                     : ENGINE_FAST;
 
-    if (entry->engine == ENGINE_FAST && !entry->narrow) {
-        mutt_regex_destroy(entry->regex);
-        entry->regex = NULL;
+    if (!add_words(b, (uint32_t) m->n, mutt_str(text))) {
+        free(text);
+        return false;
     }
 
     for (size_t i = 0; i < n; i++) {
@@ -317,6 +347,59 @@ add_entries(build_t *b, mutt_text_pattern_t *patterns, size_t n,
         }
 
         i += same;
+    }
+
+    return MUTT_OK;
+}
+
+
+/* Gives a regular expression that no word stands for its engine. */
+static void
+give_engine(build_t *b, size_t i)
+{
+    entry_t *entry = &b->m->entries[i];
+
+    entry->engine = next_engine_of(b->m, b->texts[i], entry->narrow);
+
+    if (entry->engine == ENGINE_FAST && !entry->narrow) {
+        mutt_regex_destroy(entry->regex);
+        entry->regex = NULL;
+    }
+}
+
+
+/* Which regular expressions words stand for, now that all are known. */
+static mutt_rc_t
+choose_engines(build_t *b, mutt_err_t *err)
+{
+    mutt_text_matcher_t *m = b->m;
+
+    if (!mutt_words_choose(m->words)) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for words");
+    }
+
+    for (size_t i = 0; i < m->n; i++) {
+        entry_t *entry = &m->entries[i];
+        size_t sharing = mutt_words_sharing(m->words, (uint32_t) i);
+
+        if (entry->engine != ENGINE_NEED) {
+            continue;
+        }
+
+        if (sharing == 0 || sharing > SHARING_MAX) {
+            mutt_words_drop(m->words, (uint32_t) i);
+            give_engine(b, i);
+            continue;
+        }
+
+        if (engine_of(b->texts[i], entry->narrow) == ENGINE_FAST) {
+            entry->lone = mutt_hyper_lone_create(b->texts[i], entry->narrow);
+
+            if (entry->lone == NULL) {
+                return mutt_fail(err, MUTT_NOMEM,
+                                 "out of memory for a pattern");
+            }
+        }
     }
 
     return MUTT_OK;
@@ -372,7 +455,6 @@ collect(const build_t *b, part_t part, expressions_t *x)
 
         if (entry->engine != ENGINE_SLOW && part_of(entry) == part) {
             x->texts[x->n] = b->texts[i];
-            x->lens[x->n] = strlen(b->texts[i]);
             x->flags[x->n] = mutt_hyper_flags(part != PART_NARROW,
                                               entry->engine == ENGINE_CONFIRM);
             x->ids[x->n++] = (unsigned) i;
@@ -399,26 +481,29 @@ unplain(build_t *b, size_t i, mutt_err_t *err)
 }
 
 
-/* Should Hyperscan not take the literals together, they are patterns. */
+/* Should Hyperscan not take the words together, they are patterns. */
 static mutt_rc_t
-compile_plain(build_t *b, expressions_t *x, mutt_err_t *err)
+compile_words(build_t *b, mutt_err_t *err)
 {
-    hs_compile_error_t *error = NULL;
+    mutt_rc_t rc = mutt_words_build(b->m->words, err);
 
-    collect(b, PART_PLAIN, x);
-
-    if (x->n == 0 || hs_compile_lit_multi(x->texts, x->flags, x->ids, x->lens,
-                                          (unsigned) x->n, HS_MODE_BLOCK, NULL,
-                                          &b->m->plain, &error) == HS_SUCCESS) {
-        return MUTT_OK;
+    if (rc != MUTT_INVALID) {
+        return rc;
     }
 
-    (void) hs_free_compile_error(error);
+    rc = MUTT_OK;
 
-    mutt_rc_t rc = MUTT_OK;
-
-    for (size_t i = 0; i < x->n && rc == MUTT_OK; i++) {
-        rc = unplain(b, x->ids[i], err);
+    for (size_t i = 0; i < b->m->n && rc == MUTT_OK; i++) {
+        switch (b->m->entries[i].engine) {
+        case ENGINE_PLAIN:
+            rc = unplain(b, i, err);
+            break;
+        case ENGINE_NEED:
+            give_engine(b, i);
+            break;
+        default:
+            break;
+        }
     }
 
     return rc;
@@ -473,28 +558,28 @@ build_database(build_t *b, mutt_err_t *err)
         .texts = calloc(n, sizeof(char *)),
         .flags = calloc(n, sizeof(unsigned)),
         .ids = calloc(n, sizeof(unsigned)),
-        .lens = calloc(n, sizeof(size_t)),
     };
-    mutt_rc_t rc =
-        x.texts == NULL || x.flags == NULL || x.ids == NULL || x.lens == NULL
-            ? mutt_fail(err, MUTT_NOMEM, "out of memory for rules")
-            : compile_plain(b, &x, err);
+    mutt_rc_t rc = MUTT_OK;
 
-    if (rc == MUTT_OK) {
-        rc = compile(b, PART_REST, &b->m->database, &x, err);
-    }
+    if (x.texts == NULL || x.flags == NULL || x.ids == NULL) {
+        rc = mutt_fail(err, MUTT_NOMEM, "out of memory for rules");
+    } else {
+        rc = compile_words(b, err);
 
-    if (rc == MUTT_OK) {
-        rc = compile(b, PART_NARROW, &b->m->narrow, &x, err);
+        if (rc == MUTT_OK) {
+            rc = compile(b, PART_REST, &b->m->database, &x, err);
+        }
+
+        if (rc == MUTT_OK) {
+            rc = compile(b, PART_NARROW, &b->m->narrow, &x, err);
+        }
     }
 
     free(x.texts);
     free(x.flags);
     free(x.ids);
-    free(x.lens);
 
-    if (rc == MUTT_OK && !(alloc_scratch(b->m, b->m->plain) &&
-                           alloc_scratch(b->m, b->m->database) &&
+    if (rc == MUTT_OK && !(alloc_scratch(b->m, b->m->database) &&
                            alloc_scratch(b->m, b->m->narrow))) {
         rc = mutt_fail(err, MUTT_NOMEM, "out of memory for a scan");
     }
@@ -536,7 +621,7 @@ list_unseen(mutt_text_matcher_t *m)
     for (size_t i = 0; i < m->n; i++) {
         const entry_t *entry = &m->entries[i];
 
-        if (entry->narrow && entry->engine != ENGINE_SLOW &&
+        if (part_of(entry) == PART_NARROW && entry->engine != ENGINE_SLOW &&
             (m->adopted == NULL ||
              mutt_wide_kind(m->wide, (uint32_t) i) == MUTT_WIDE_UNSEEN)) {
             m->unseen[m->n_unseen++] = (uint32_t) i;
@@ -585,15 +670,20 @@ build(build_t *b, mutt_text_pattern_t *patterns, size_t n, mutt_err_t *err)
     m->unseen = calloc(n + 1, sizeof(uint32_t));
     m->candidates = calloc(n + 1, sizeof(candidate_t));
     m->regex_scratch = mutt_regex_scratch_create();
-    mutt_buf_init(&m->folded, FOLDED_MAX);
+    m->words = mutt_words_create(n);
     b->texts = calloc(n + 1, sizeof(char *));
 
     if (m->entries == NULL || m->slow == NULL || m->unseen == NULL ||
-        m->candidates == NULL || m->regex_scratch == NULL || b->texts == NULL) {
+        m->candidates == NULL || m->regex_scratch == NULL || m->words == NULL ||
+        b->texts == NULL) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory for a matcher");
     }
 
     mutt_rc_t rc = add_entries(b, patterns, n, err);
+
+    if (rc == MUTT_OK) {
+        rc = choose_engines(b, err);
+    }
 
     if (rc == MUTT_OK) {
         rc = build_database(b, err);
@@ -651,11 +741,11 @@ mutt_text_matcher_destroy(mutt_text_matcher_t *matcher)
 
     for (size_t i = 0; i < matcher->n; i++) {
         mutt_regex_destroy(matcher->entries[i].regex);
+        mutt_hyper_lone_destroy(matcher->entries[i].lone);
     }
 
     (void) hs_free_scratch(matcher->scratch);
-    (void) hs_free_database(matcher->plain);
-    mutt_buf_done(&matcher->folded);
+    mutt_words_destroy(matcher->words);
     (void) hs_free_database(matcher->database);
     (void) hs_free_database(matcher->narrow);
     mutt_wide_release(matcher->wide);
@@ -715,9 +805,55 @@ rank_of(const scan_t *scan, const entry_t *entry)
 static bool
 is_sure(const scan_t *scan, const entry_t *entry, unsigned id)
 {
-    return scan->wide && entry->narrow
-               ? mutt_wide_kind(scan->m->wide, id) == MUTT_WIDE_SURE
-               : entry->engine != ENGINE_CONFIRM;
+    switch (entry->engine) {
+    case ENGINE_PLAIN:
+        return true;
+    case ENGINE_NEED:
+        return false;
+    default:
+        return scan->wide && entry->narrow
+                   ? mutt_wide_kind(scan->m->wide, id) == MUTT_WIDE_SURE
+                   : entry->engine != ENGINE_CONFIRM;
+    }
+}
+
+
+static int
+on_lone(unsigned id, unsigned long long from, unsigned long long to,
+        unsigned flags, void *context)
+{
+    (void) id;
+    (void) from;
+    (void) to;
+    (void) flags;
+    *(bool *) context = true;
+
+    return 1;
+}
+
+
+static void
+on_found(void *context, uint32_t id)
+{
+    scan_t *scan = context;
+    entry_t *entry = &scan->m->entries[id];
+    uint32_t rank = rank_of(scan, entry);
+
+    if (rank >= scan->best) {
+        return;
+    }
+
+    if (is_sure(scan, entry, id)) {
+        scan->best = rank;
+        return;
+    }
+
+    /* words may be found at each place where they are */
+    if (entry->seen != scan->m->scans) {
+        entry->seen = scan->m->scans;
+        scan->m->candidates[scan->n_candidates++] =
+            (candidate_t) { .rank = rank, .entry = id };
+    }
 }
 
 
@@ -725,26 +861,33 @@ static int
 on_match(unsigned id, unsigned long long from, unsigned long long to,
          unsigned flags, void *context)
 {
-    scan_t *scan = context;
-    const entry_t *entry = &scan->m->entries[id];
-    uint32_t rank = rank_of(scan, entry);
-
     (void) from;
     (void) to;
     (void) flags;
-
-    if (rank >= scan->best) {
-        return 0;
-    }
-
-    if (is_sure(scan, entry, id)) {
-        scan->best = rank;
-    } else {
-        scan->m->candidates[scan->n_candidates++] =
-            (candidate_t) { .rank = rank, .entry = id };
-    }
+    on_found(context, id);
 
     return 0;
+}
+
+
+/* Whether Hyperscan, asked for this pattern alone, finds it where PCRE2 gave
+ * up; MUTT_REGEX_LIMIT when it can't be asked. */
+static mutt_regex_result_t
+ask_lone(scan_t *scan, const entry_t *entry, mutt_str_t text)
+{
+    const hs_database_t *database =
+        entry->lone == NULL ? NULL
+                            : mutt_hyper_lone_database(entry->lone, scan->wide);
+    bool found = false;
+
+    if (database == NULL || !alloc_scratch(scan->m, database)) {
+        return MUTT_REGEX_LIMIT;
+    }
+
+    (void) hs_scan(database, text.data, (unsigned) text.len, 0,
+                   scan->m->scratch, on_lone, &found);
+
+    return found ? MUTT_REGEX_YES : MUTT_REGEX_NO;
 }
 
 
@@ -752,14 +895,20 @@ static bool
 matches_slowly(scan_t *scan, entry_t *entry, mutt_str_t text)
 {
     if (entry->strikes >= STRIKES_MAX) {
-        return false;
+        return ask_lone(scan, entry, text) == MUTT_REGEX_YES;
     }
 
     mutt_regex_result_t result =
         mutt_regex_match(entry->regex, scan->m->regex_scratch, text);
 
+    if (result != MUTT_REGEX_LIMIT) {
+        return result == MUTT_REGEX_YES;
+    }
+
+    entry->strikes++;
+    result = ask_lone(scan, entry, text);
+
     if (result == MUTT_REGEX_LIMIT) {
-        entry->strikes++;
         scan->report(scan->data, entry->rule_id,
                      entry->strikes < STRIKES_MAX
                          ? "pattern hit a limit, taken as no match"
@@ -820,46 +969,6 @@ try_slow(scan_t *scan, const uint32_t *list, size_t n, mutt_str_t text)
 }
 
 
-static bool
-opens_with(mutt_str_t text, mutt_str_t head)
-{
-    return text.len >= head.len && memcmp(text.data, head.data, head.len) == 0;
-}
-
-
-/*
- * The message with ASCII in place of the letters that a literal has to find
- * too; itself when it has none.  Without memory they are not found.
- */
-static mutt_str_t
-fold(mutt_text_matcher_t *m, mutt_str_t text)
-{
-    if (memchr(text.data, LONG_S[0], text.len) == NULL &&
-        memchr(text.data, KELVIN[0], text.len) == NULL) {
-        return text;
-    }
-
-    mutt_buf_reset(&m->folded);
-
-    for (size_t i = 0; i < text.len;) {
-        mutt_str_t rest = { text.data + i, text.len - i };
-
-        if (opens_with(rest, MUTT_STR(LONG_S))) {
-            MUTT_BUF_LIT(&m->folded, "s");
-            i += strlen(LONG_S);
-        } else if (opens_with(rest, MUTT_STR(KELVIN))) {
-            MUTT_BUF_LIT(&m->folded, "k");
-            i += strlen(KELVIN);
-        } else {
-            mutt_buf_add(&m->folded, rest.data, 1);
-            i++;
-        }
-    }
-
-    return mutt_buf_ok(&m->folded) ? mutt_buf_str(&m->folded) : text;
-}
-
-
 static void
 scan_with(scan_t *scan, const hs_database_t *database, mutt_str_t text)
 {
@@ -873,13 +982,21 @@ scan_with(scan_t *scan, const hs_database_t *database, mutt_str_t text)
 static bool
 is_ascii(mutt_str_t text)
 {
-    unsigned char all = 0;
+    uint64_t all = 0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
-        all |= (unsigned char) text.data[i];
+    for (; i + sizeof(all) <= text.len; i += sizeof(all)) {
+        uint64_t part;
+
+        memcpy(&part, text.data + i, sizeof(part));
+        all |= part;
     }
 
-    return all < 0x80;
+    for (; i < text.len; i++) {
+        all |= (uint64_t) (unsigned char) text.data[i];
+    }
+
+    return (all & 0x8080808080808080u) == 0;
 }
 
 
@@ -925,16 +1042,14 @@ mutt_text_matcher_match(mutt_text_matcher_t *matcher,
         .severity = input->severity,
         .trap = trap,
         .best = best,
+        .wide = !is_ascii(text),
         .report = report,
         .data = data,
     };
 
-    if (matcher->plain != NULL) {
-        scan_with(&scan, matcher->plain, fold(matcher, text));
-    }
-
+    matcher->scans++;
+    mutt_words_scan(matcher->words, text, !scan.wide, on_found, &scan);
     scan_with(&scan, matcher->database, text);
-    scan.wide = !is_ascii(text);
 
     if (scan.wide) {
         scan_wide(&scan, text);

@@ -120,7 +120,10 @@ mutt_trace_format(const mutt_trace_t *trace, char out[MUTT_TRACEPARENT_LEN + 1])
     mutt_trace_hex(trace->trace, MUTT_TRACE_ID, out + 3);
     out[35] = '-';
     mutt_trace_hex(trace->span, MUTT_SPAN_ID, out + 36);
-    memcpy(out + 52, trace->sampled ? "-01" : "-00", 4);
+    out[52] = '-';
+    out[53] = '0';
+    out[54] = trace->sampled ? '1' : '0';
+    out[55] = '\0';
 }
 
 
@@ -177,7 +180,7 @@ add_number(mutt_buf_t *out, const char **comma, const char *key,
 static int
 hex_digit(char c)
 {
-    return nibble(c >= 'A' && c <= 'F' ? (char) (c | 0x20) : c);
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : nibble(c);
 }
 
 

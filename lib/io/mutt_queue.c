@@ -598,11 +598,11 @@ mutt_queue_commit(mutt_queue_t *queue, const mutt_claim_t *claim,
     /* other workers may count a kind up to its threshold meanwhile, each time
      * one more that has its meta-alert then */
     for (size_t turn = 0; turn <= n_kinds; turn++) {
-        const mutt_reply_t *reply;
+        const mutt_reply_t *reply = NULL;
         mutt_rc_t rc = send_commit(queue, claim, verdicts, kinds, n_kinds,
                                    raising, &reply, err);
 
-        if (rc != MUTT_OK) {
+        if (rc != MUTT_OK || reply == NULL) {
             return rc;
         }
 

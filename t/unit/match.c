@@ -12,6 +12,7 @@
 #define ANY MUTT_SEVERITY_NONE
 #define MANY 3000
 #define PATTERNS 500
+#define ALIKE 400
 
 /*
  * Rules are written as "p=10 s=4 oid=1.3 text": priority (100 unless given),
@@ -456,6 +457,33 @@ a_pattern_that_goes_on_hitting_limits_is_switched_off(void **state)
 }
 
 
+/* What Hyperscan reads need not wait for PCRE2, which gives up. */
+static void
+a_pattern_that_hits_limits_is_left_to_hyperscan(void **state)
+{
+    static const char *const tails[] = { "b marker", "b m\xc3\xa4rker marker" };
+    const mutt_rule_t rules[] = { rule_of("~^(a+)+b.* ?marker$", 1) };
+    mutt_matcher_t *matcher = matcher_of(rules, 1);
+    char text[200];
+
+    (void) state;
+    reported.times = 0;
+
+    for (size_t k = 0; k < 2; k++) {
+        for (int i = 0; i < 20; i++) {
+            memset(text, 'a', 100);
+            strcpy(text + 100, tails[k]);
+            assert_int_equal(winner(matcher, mutt_str(text), "", ANY), 1);
+            text[100] = 'c';
+            assert_int_equal(winner(matcher, mutt_str(text), "", ANY), 0);
+        }
+    }
+
+    assert_int_equal(reported.times, 0);
+    mutt_matcher_destroy(matcher);
+}
+
+
 static uint32_t seed = 20261120;
 
 
@@ -582,6 +610,14 @@ all_engines_mean_the_same(void **state)
         "[\\W]",
         "\xe1\x83\x90",
         "[\xd0\xb2\xd0\xb3]",
+        "kisk",
+        "s1 kS",
+        "ab\\.b",
+        "a1b{2}",
+        "kiss+",
+        "(kiss|a)",
+        "ask{0,1}1",
+        "a\\x20kis",
     };
     static const char *const signs[] = { "",  "",   "",   "*",   "+",
                                          "?", "*?", "??", "{2}", "|" };
@@ -613,7 +649,15 @@ all_engines_mean_the_same(void **state)
         "\xe2\x84\xaa",
 
         "\xd0\x92",
-
+        "kisk",
+        "S1 ks",
+        "ab.b",
+        "a1bb",
+        "kiss",
+        "\xc5\xbf"
+        "1 k\xc5\xbf",
+        "ki\xc5\xbf\xe2\x84\xaa",
+        "A kiS",
     };
     mutt_regex_scratch_t *scratch = mutt_regex_scratch_create();
 
@@ -795,6 +839,83 @@ the_order_holds_among_many(void **state)
 }
 
 
+/* A shape, with a number below twenty in place of each "#". */
+static void
+fill(const char *shape, char *out)
+{
+    for (; *shape != '\0'; shape++) {
+        if (*shape == '#') {
+            out += snprintf(out, 3, "%u", pick(20));
+        } else {
+            *out++ = *shape;
+        }
+    }
+
+    *out = '\0';
+}
+
+
+/* Hundreds of rules whose texts end and begin alike, against each alone. */
+static void
+alike_rules_are_told_apart(void **state)
+{
+    static const char *const shapes[] = {
+        "port # of shelf # is down",
+        "~port # of (shelf|slot) # is (up|down)",
+        "shelf # is down",
+        "~fan #.*shelf # ",
+        "fan #",
+        "~sensor-#:? kelvin [0-9]+\\.#",
+    };
+    mutt_rule_t rules[ALIKE];
+    mutt_trial_t *trials[ALIKE];
+    char patterns[ALIKE][64];
+
+    (void) state;
+
+    for (size_t i = 0; i < ALIKE; i++) {
+        fill(shapes[pick(COUNT(shapes))], patterns[i]);
+        rules[i] = rule_of(patterns[i], (int32_t) i + 1);
+        rules[i].priority = (int32_t) i;
+        trials[i] = mutt_trial_create(&rules[i]);
+        assert_non_null(trials[i]);
+    }
+
+    mutt_matcher_t *matcher = matcher_of(rules, ALIKE);
+
+    for (int round = 0; round < 600; round++) {
+        static const char *const kelvins[] = { "kelvin", "KELVIN",
+                                               "\xe2\x84\xaa"
+                                               "elvin" };
+        char text[256];
+
+        (void) snprintf(text, sizeof(text),
+                        "PORT %u of shelf %u i%s, fan %u at Shelf %u, "
+                        "%sensor-%u: %s %u.%u",
+                        pick(40), pick(40), pick(3) == 0 ? "s up" : "s down",
+                        pick(40), pick(40), pick(2) == 0 ? "\xc5\xbf" : "s",
+                        pick(40), kelvins[pick(3)], pick(20), pick(40));
+
+        mutt_match_input_t input = { mutt_str(text), MUTT_STR(""), ANY };
+        int32_t wanted = 0;
+
+        for (size_t i = 0; i < ALIKE && wanted == 0; i++) {
+            wanted = mutt_trial(trials[i], &input) == MUTT_TRIAL_MATCH
+                         ? rules[i].id
+                         : 0;
+        }
+
+        assert_int_equal(winner(matcher, mutt_str(text), "", ANY), wanted);
+    }
+
+    for (size_t i = 0; i < ALIKE; i++) {
+        mutt_trial_destroy(trials[i]);
+    }
+
+    mutt_matcher_destroy(matcher);
+}
+
+
 static void
 a_check_names_the_offset(void **state)
 {
@@ -819,9 +940,11 @@ main(void)
         cmocka_unit_test(no_rules_match_nothing),
         cmocka_unit_test(a_rule_that_cannot_be_used_is_named),
         cmocka_unit_test(a_pattern_that_goes_on_hitting_limits_is_switched_off),
+        cmocka_unit_test(a_pattern_that_hits_limits_is_left_to_hyperscan),
         cmocka_unit_test(all_engines_mean_the_same),
         cmocka_unit_test(contains_folds_as_regex_does),
         cmocka_unit_test(the_order_holds_among_many),
+        cmocka_unit_test(alike_rules_are_told_apart),
         cmocka_unit_test(a_check_names_the_offset),
     };
 
