@@ -146,12 +146,12 @@ place_of(const char *label, mutt_slo_input_t *input)
 
     if (sscanf(label, "c%zu.%d", &row, &range) == 2 && row < COUNTERS &&
         range >= first_range(&counters[row]) && range < MUTT_SLO_RANGES) {
-        return (double *) ((char *) input + counters[row].offset +
-                           (size_t) range * counters[row].step);
+        return (double *) (void *) ((char *) input + counters[row].offset +
+                                    (size_t) range * counters[row].step);
     }
 
     if (sscanf(label, "q%zu", &row) == 1 && row < QUANTILES) {
-        return (double *) ((char *) input + quantiles[row].offset);
+        return (double *) (void *) ((char *) input + quantiles[row].offset);
     }
 
     return NULL;
