@@ -4,8 +4,11 @@
 #include <stdlib.h>
 
 #include <curl/curl.h>
+#include <poll.h>
 
 #include "core/mutt_failpoint.h"
+#include "core/mutt_time.h"
+#include "mutt_sockets.h"
 
 #define HEAD_MAX 200
 #define HEADER_MAX 8192
@@ -28,6 +31,8 @@ typedef struct call_s {
 struct mutt_http_s {
     mutt_http_options_t options;
     CURLM *multi;
+    mutt_sockets_t *sockets; /* that libcurl waits for */
+    mutt_usec_t due;         /* libcurl is to be called then; 0: never */
     call_t *idle;
     call_t *busy; /* in flight */
     call_t *last; /* told of by the last mutt_http_next() */
@@ -85,6 +90,43 @@ on_header(char *data, size_t size, size_t n, void *user)
 }
 
 
+/* Which events of a socket libcurl waits for from now on. */
+static int
+on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *mine)
+{
+    mutt_http_t *h = user;
+    short events = 0;
+
+    (void) easy;
+    (void) mine;
+
+    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) {
+        events |= POLLIN;
+    }
+
+    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) {
+        events |= POLLOUT;
+    }
+
+    /* without memory for it the request runs into its deadline */
+    (void) mutt_sockets_watch(h->sockets, fd, events);
+
+    return 0;
+}
+
+
+static int
+on_timer(CURLM *multi, long ms, void *user)
+{
+    mutt_http_t *h = user;
+
+    (void) multi;
+    h->due = ms < 0 ? 0 : mutt_time_mono() + ms * 1000;
+
+    return 0;
+}
+
+
 mutt_rc_t
 mutt_http_check_url(const char *url, const char *name, mutt_err_t *err)
 {
@@ -108,15 +150,20 @@ mutt_http_create(const mutt_http_options_t *options, mutt_http_t **http,
     if (h != NULL) {
         h->options = *options;
         h->multi = curl_multi_init();
+        h->sockets = mutt_sockets_create();
     }
 
-    if (h == NULL || h->multi == NULL) {
-        free(h);
+    if (h == NULL || h->multi == NULL || h->sockets == NULL) {
+        mutt_http_destroy(h);
         return mutt_fail(err, MUTT_NOMEM, "out of memory for HTTP");
     }
 
     (void) curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
                              options->connections);
+    (void) curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    (void) curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+    (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
     *http = h;
 
     return MUTT_OK;
@@ -171,6 +218,7 @@ mutt_http_destroy(mutt_http_t *http)
     free_calls(http->busy);
     free_calls(http->idle);
     (void) curl_multi_cleanup(http->multi);
+    mutt_sockets_destroy(http->sockets);
     free(http);
     curl_global_cleanup();
 }
@@ -364,18 +412,81 @@ mutt_http_send(mutt_http_t *http, const mutt_http_request_t *request,
 }
 
 
+/* What libcurl wants to do by now: begin requests, give up late ones. */
+static CURLMcode
+keep_time(mutt_http_t *h, int *running)
+{
+    if (h->due == 0 || mutt_time_mono() < h->due) {
+        return CURLM_OK;
+    }
+
+    h->due = 0;
+
+    return curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, running);
+}
+
+
+/* Lets those requests go on whose sockets are ready. */
+static CURLMcode
+serve(mutt_http_t *h, int *running)
+{
+    CURLMcode code = CURLM_OK;
+    int fd;
+    short events;
+
+    while (code == CURLM_OK && mutt_sockets_next(h->sockets, &fd, &events)) {
+        int bits = 0;
+
+        if ((events & (POLLIN | POLLHUP)) != 0) {
+            bits |= CURL_CSELECT_IN;
+        }
+
+        if ((events & POLLOUT) != 0) {
+            bits |= CURL_CSELECT_OUT;
+        }
+
+        if ((events & (POLLERR | POLLNVAL)) != 0) {
+            bits |= CURL_CSELECT_ERR;
+        }
+
+        code = curl_multi_socket_action(h->multi, fd, bits, running);
+    }
+
+    return code;
+}
+
+
+/* How long nothing is to be done but wait, in ms. */
+static int
+wait_of(const mutt_http_t *h, int wait_ms)
+{
+    mutt_usec_t left =
+        h->due == 0 ? (mutt_usec_t) wait_ms * 1000 : h->due - mutt_time_mono();
+
+    if (left <= 0) {
+        return 0;
+    }
+
+    return left < (mutt_usec_t) wait_ms * 1000 ? (int) ((left + 999) / 1000)
+                                               : wait_ms;
+}
+
+
+/* Only what is ready is looked at, however many requests are in flight. */
 mutt_rc_t
 mutt_http_turn(mutt_http_t *http, int wait_ms, mutt_err_t *err)
 {
-    int running;
-    CURLMcode code = curl_multi_perform(http->multi, &running);
+    int running = (int) http->inflight;
+    CURLMcode code = keep_time(http, &running);
+    bool done = (size_t) running < http->inflight;
 
-    if (code == CURLM_OK && (size_t) running == http->inflight) {
-        code = curl_multi_poll(http->multi, NULL, 0, wait_ms, NULL);
+    if (code == CURLM_OK &&
+        mutt_sockets_poll(http->sockets, done ? 0 : wait_of(http, wait_ms))) {
+        code = serve(http, &running);
+    }
 
-        if (code == CURLM_OK) {
-            code = curl_multi_perform(http->multi, &running);
-        }
+    if (code == CURLM_OK) {
+        code = keep_time(http, &running);
     }
 
     return code == CURLM_OK ? MUTT_OK
