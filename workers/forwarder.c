@@ -1,10 +1,11 @@
 /*
  * mutt-forwarder: admit, send, settle.
  *
- * Many requests are in flight at once and are settled one by one as their
- * answers come; nobody sleeps on an alert.  What may be sent now is decided
- * in Redis, by breaker and limit together, before an alert leaves the queue;
- * an alert that has to wait waits there or among the retries.
+ * Many requests are in flight at once and are settled in the order of their
+ * answers; nobody sleeps on an alert.  While there is more to send, what was
+ * delivered is settled together, at most half of what is in hand.  What may be
+ * sent now is decided in Redis, by breaker and limit together, before an alert
+ * leaves the queue; an alert that has to wait waits there or among the retries.
  */
 
 #include <stdio.h>
@@ -29,11 +30,16 @@
 #define IDLE_LAST_MS 50
 #define DUE_EVERY (100 * 1000)
 
+/* what is delivered is settled together while there is more to send, but not
+ * later than this */
+#define SETTLE_AFTER (2 * 1000)
+
 /* a 429 that does not say for how long */
 #define LIMITED_MS 1000
 
 /* An alert in hand. */
-typedef struct {
+typedef struct slot_s {
+    struct slot_s *next; /* of those that are free, or done */
     bool used;
     bool done; /* settle says what is to happen */
     bool probe;
@@ -57,7 +63,13 @@ typedef struct {
     char authorization[2][KEY_MAX];
     int key; /* the one that worked last */
     slot_t slots[SLOTS];
+    slot_t *free;
     size_t used;
+    slot_t *done; /* to be settled */
+    size_t n_done;
+    mutt_usec_t done_at; /* since when there are some */
+    bool urgent;         /* they must be settled at once */
+    bool more;           /* the queue held more than was admitted */
     mutt_usec_t due_at;
     int idle_ms;
     mutt_usec_t held_until;
@@ -130,6 +142,11 @@ forwarder_setup(mutt_run_t *run, mutt_err_t *err)
         .connections = SLOTS,
     };
 
+    for (size_t i = SLOTS; i > 0; i--) {
+        f->slots[i - 1].next = f->free;
+        f->free = &f->slots[i - 1];
+    }
+
     f->reader = mutt_json_reader_create();
     f->pool = mutt_pool_create(POOL_BLOCK);
     f->idle_ms = IDLE_FIRST_MS;
@@ -153,7 +170,25 @@ free_slot(forwarder_t *f, slot_t *slot)
     mutt_pool_reset(slot->pool);
     slot->used = false;
     slot->done = false;
+    slot->next = f->free;
+    f->free = slot;
     f->used--;
+}
+
+
+/* All that was done is settled. */
+static void
+free_done(forwarder_t *f)
+{
+    while (f->done != NULL) {
+        slot_t *slot = f->done;
+
+        f->done = slot->next;
+        free_slot(f, slot);
+    }
+
+    f->n_done = 0;
+    f->urgent = false;
 }
 
 
@@ -177,41 +212,40 @@ forwarder_teardown(mutt_run_t *run)
 static slot_t *
 take_slot(forwarder_t *f, mutt_str_t item)
 {
-    for (size_t i = 0; i < SLOTS; i++) {
-        slot_t *slot = &f->slots[i];
+    slot_t *slot = f->free;
 
-        if (slot->used) {
-            continue;
-        }
-
-        if (slot->pool == NULL) {
-            slot->pool = mutt_pool_create(POOL_BLOCK);
-        }
-
-        if (slot->pool == NULL) {
-            return NULL;
-        }
-
-        slot->item = mutt_pool_dup(slot->pool, item);
-
-        if (slot->item.data == NULL) {
-            return NULL;
-        }
-
-        slot->used = true;
-        slot->done = false;
-        slot->probe = false;
-        f->used++;
-
-        return slot;
+    if (slot == NULL) {
+        return NULL;
     }
 
-    return NULL;
+    if (slot->pool == NULL) {
+        slot->pool = mutt_pool_create(POOL_BLOCK);
+    }
+
+    if (slot->pool == NULL) {
+        return NULL;
+    }
+
+    slot->item = mutt_pool_dup(slot->pool, item);
+
+    if (slot->item.data == NULL) {
+        return NULL;
+    }
+
+    f->free = slot->next;
+    slot->used = true;
+    slot->done = false;
+    slot->probe = false;
+    f->used++;
+
+    return slot;
 }
 
 
+/* Only what is delivered may wait for others: what is not may be the last that
+ * the breaker needs to open, or hold the queue. */
 static void
-decide(slot_t *slot, mutt_sent_t sent, mutt_sign_t sign)
+decide(forwarder_t *f, slot_t *slot, mutt_sent_t sent, mutt_sign_t sign)
 {
     slot->settle = (mutt_settle_t) {
         .item = slot->item,
@@ -219,6 +253,13 @@ decide(slot_t *slot, mutt_sent_t sent, mutt_sign_t sign)
         .sign = sign,
     };
     slot->done = true;
+    slot->next = f->done;
+    f->done = slot;
+    f->urgent = f->urgent || sent != MUTT_SENT_OK || slot->probe;
+
+    if (f->n_done++ == 0) {
+        f->done_at = mutt_time_mono();
+    }
 }
 
 
@@ -247,12 +288,12 @@ note_failure(slot_t *slot, int64_t attempts, const char *reason)
 
 
 static void
-decide_malformed(mutt_run_t *run, slot_t *slot)
+decide_malformed(mutt_run_t *run, forwarder_t *f, slot_t *slot)
 {
     char at[MUTT_TIME_LEN + 1];
     mutt_buf_t out;
 
-    decide(slot, MUTT_SENT_DEAD, MUTT_SIGN_NONE);
+    decide(f, slot, MUTT_SENT_DEAD, MUTT_SIGN_NONE);
     mutt_time_format(mutt_time_now(), at);
     mutt_buf_init(&out, PAYLOAD_MAX);
     mutt_alert_write_malformed(&out, slot->item, at, "malformed");
@@ -348,7 +389,7 @@ send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
     if (rc == MUTT_INVALID) {
         mutt_log_failure(mutt_run_log(run), MUTT_LOG_ERROR, "webhook", &err,
                          "an item of the alert queue is no alert");
-        decide_malformed(run, slot);
+        decide_malformed(run, f, slot);
         return;
     }
 
@@ -368,14 +409,14 @@ send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
     if (rc != MUTT_OK) {
         mutt_log_failure(mutt_run_log(run), MUTT_LOG_ERROR, "webhook", &err,
                          "an alert cannot be sent and goes back");
-        decide(slot, MUTT_SENT_BACK, MUTT_SIGN_NONE);
+        decide(f, slot, MUTT_SENT_BACK, MUTT_SIGN_NONE);
     }
 }
 
 
 /* Retries later, or gives up behind the last retry. */
 static void
-decide_retry(mutt_run_t *run, slot_t *slot, const char *reason)
+decide_retry(mutt_run_t *run, forwarder_t *f, slot_t *slot, const char *reason)
 {
     const mutt_settings_t *s = mutt_run_base_settings(run);
     uint64_t *m = mutt_run_metrics(run);
@@ -384,12 +425,12 @@ decide_retry(mutt_run_t *run, slot_t *slot, const char *reason)
 
     /* a failed probe says nothing of the alert that was sent with it */
     if (slot->probe) {
-        decide(slot, MUTT_SENT_BACK, MUTT_SIGN_BAD);
+        decide(f, slot, MUTT_SENT_BACK, MUTT_SIGN_BAD);
         return;
     }
 
     if (attempts > mutt_set_int(s, MUTT_SET_MOOG_MAX_RETRIES)) {
-        decide(slot, MUTT_SENT_DLQ, MUTT_SIGN_BAD);
+        decide(f, slot, MUTT_SENT_DLQ, MUTT_SIGN_BAD);
         note_failure(slot, attempts, "retry_exhausted");
         mutt_metric_add(m, MUTT_M_MOOG_REQUESTS_RETRY_EXHAUSTED, 1);
         mutt_metric_add(m, MUTT_M_MOOG_ALERTS_DLQ, 1);
@@ -397,7 +438,7 @@ decide_retry(mutt_run_t *run, slot_t *slot, const char *reason)
     }
 
     (void) mutt_random(&random, sizeof(random));
-    decide(slot, MUTT_SENT_RETRY, MUTT_SIGN_BAD);
+    decide(f, slot, MUTT_SENT_RETRY, MUTT_SIGN_BAD);
     slot->settle.delay_ms = mutt_retry_delay_ms(
         attempts - 1, retry_seconds(run, MUTT_SET_MOOG_RETRY_BASE_DELAY),
         retry_seconds(run, MUTT_SET_MOOG_RETRY_MAX_DELAY), random);
@@ -406,12 +447,12 @@ decide_retry(mutt_run_t *run, slot_t *slot, const char *reason)
 
 
 static void
-decide_limited(slot_t *slot, mutt_str_t retry_after)
+decide_limited(forwarder_t *f, slot_t *slot, mutt_str_t retry_after)
 {
     int64_t hold = mutt_retry_after_ms(retry_after, mutt_time_now());
 
     /* the queue is held, so the alert need not lie among the retries */
-    decide(slot, MUTT_SENT_BACK, MUTT_SIGN_NONE);
+    decide(f, slot, MUTT_SENT_BACK, MUTT_SIGN_NONE);
     slot->settle.hold_ms = hold > 0 ? hold : LIMITED_MS;
 }
 
@@ -437,12 +478,12 @@ try_other_key(mutt_run_t *run, forwarder_t *f, int used)
 
 
 static void
-decide_refused(mutt_run_t *run, slot_t *slot, long status)
+decide_refused(mutt_run_t *run, forwarder_t *f, slot_t *slot, long status)
 {
     char reason[32];
 
     (void) snprintf(reason, sizeof(reason), "http_%ld", status);
-    decide(slot, MUTT_SENT_DLQ, MUTT_SIGN_NONE);
+    decide(f, slot, MUTT_SENT_DLQ, MUTT_SIGN_NONE);
     note_failure(slot, slot->delivery.attempts + 1, reason);
     mutt_metric_add(mutt_run_metrics(run), MUTT_M_MOOG_ALERTS_DLQ, 1);
     mutt_log_event(mutt_run_log(run), MUTT_LOG_ERROR, "webhook",
@@ -529,7 +570,7 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
 
     switch (outcome) {
     case MUTT_OUTCOME_DELIVERED:
-        decide(slot, MUTT_SENT_OK, MUTT_SIGN_GOOD);
+        decide(f, slot, MUTT_SENT_OK, MUTT_SIGN_GOOD);
         mutt_metric_add(m, MUTT_M_MOOG_ALERTS_OK, 1);
         tell_latency(m, slot);
         tell_delivered(run, slot, done->status);
@@ -537,25 +578,25 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
 
     case MUTT_OUTCOME_KEY:
         if (try_other_key(run, f, slot->key)) {
-            decide(slot, MUTT_SENT_BACK, MUTT_SIGN_NONE);
+            decide(f, slot, MUTT_SENT_BACK, MUTT_SIGN_NONE);
             break;
         }
         (void) snprintf(f->failure, sizeof(f->failure), "%s", reason);
-        decide_retry(run, slot, reason);
+        decide_retry(run, f, slot, reason);
         break;
 
     case MUTT_OUTCOME_CONFIG:
     case MUTT_OUTCOME_RETRY:
         (void) snprintf(f->failure, sizeof(f->failure), "%s", reason);
-        decide_retry(run, slot, reason);
+        decide_retry(run, f, slot, reason);
         break;
 
     case MUTT_OUTCOME_LIMITED:
-        decide_limited(slot, done->retry_after);
+        decide_limited(f, slot, done->retry_after);
         break;
 
     case MUTT_OUTCOME_REFUSED:
-        decide_refused(run, slot, done->status);
+        decide_refused(run, f, slot, done->status);
         break;
     }
 }
@@ -602,38 +643,42 @@ tell_breaker(mutt_run_t *run, const forwarder_t *f, mutt_breaker_state_t from,
 }
 
 
+/*
+ * Whether what is done is to be settled now.  A call costs Redis as much as
+ * many alerts in it do, so a busy forwarder settles, and is given more, by the
+ * half of what it has in hand; the other half is in flight meanwhile.
+ */
+static bool
+worth_settling(const forwarder_t *f)
+{
+    return f->n_done > 0 &&
+           (f->urgent || !f->more || f->n_done * 2 >= f->used ||
+            mutt_time_mono() - f->done_at >= SETTLE_AFTER);
+}
+
+
 /* Settles all that is done, in one step of Redis. */
 static mutt_rc_t
 settle(mutt_run_t *run, forwarder_t *f, mutt_err_t *err)
 {
     mutt_settle_t settles[SLOTS];
-    slot_t *slots[SLOTS];
     mutt_settled_t settled;
     mutt_outbox_limits_t limits = limits_of(run);
-    size_t n = 0;
+    size_t n = f->n_done;
 
-    for (size_t i = 0; i < SLOTS; i++) {
-        if (f->slots[i].used && f->slots[i].done) {
-            slots[n] = &f->slots[i];
-            settles[n++] = f->slots[i].settle;
-        }
-    }
-
-    if (n == 0) {
-        return MUTT_OK;
+    /* the one that was done first goes first */
+    for (slot_t *slot = f->done; slot != NULL; slot = slot->next) {
+        settles[--n] = slot->settle;
     }
 
     mutt_rc_t rc = mutt_outbox_settle(mutt_run_queue(run), &f->names, &limits,
-                                      settles, n, &settled, err);
+                                      settles, f->n_done, &settled, err);
 
     if (rc != MUTT_OK) {
         return rc;
     }
 
-    for (size_t i = 0; i < n; i++) {
-        free_slot(f, slots[i]);
-    }
-
+    free_done(f);
     tell_breaker(run, f, settled.from, settled.to);
 
     return MUTT_OK;
@@ -650,7 +695,7 @@ collect(mutt_run_t *run, forwarder_t *f, int wait_ms, mutt_err_t *err)
         on_done(run, f, &done);
     }
 
-    return rc == MUTT_OK ? settle(run, f, err) : rc;
+    return rc == MUTT_OK && worth_settling(f) ? settle(run, f, err) : rc;
 }
 
 
@@ -722,6 +767,7 @@ admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, size_t *taken,
     *taken = 0;
 
     if (f->used >= most || now < f->held_until) {
+        f->more = f->more && f->used >= most;
         return MUTT_OK;
     }
 
@@ -751,8 +797,17 @@ admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, size_t *taken,
     }
 
     *taken = admission.n;
+    f->more = admission.queue_depth > 0 && admission.wait_ms == 0;
 
     return MUTT_OK;
+}
+
+
+/* Not so long that what is done would be settled late. */
+static int
+wait_of(const forwarder_t *f)
+{
+    return f->n_done > 0 ? 1 : f->idle_ms;
 }
 
 
@@ -777,7 +832,7 @@ forwarder_turn(mutt_run_t *run, mutt_err_t *err)
 
     mutt_err_t why;
     mutt_rc_t collected =
-        collect(run, f, taken > 0 ? 0 : f->idle_ms, rc == MUTT_OK ? err : &why);
+        collect(run, f, taken > 0 ? 0 : wait_of(f), rc == MUTT_OK ? err : &why);
 
     if (rc == MUTT_OK) {
         rc = collected;
@@ -839,9 +894,22 @@ forwarder_registered(mutt_run_t *run, mutt_err_t *err)
         }
     }
 
-    for (size_t k = 0; k < SLOTS; k++) {
-        if (f->slots[k].used && f->slots[k].done && !listed[k]) {
-            free_slot(f, &f->slots[k]);
+    slot_t *done = f->done;
+
+    f->done = NULL;
+    f->n_done = 0;
+
+    while (done != NULL) {
+        slot_t *slot = done;
+
+        done = slot->next;
+
+        if (listed[slot - f->slots]) {
+            slot->next = f->done;
+            f->done = slot;
+            f->n_done++;
+        } else {
+            free_slot(f, slot);
         }
     }
 
@@ -861,6 +929,8 @@ forwarder_drain(mutt_run_t *run, mutt_err_t *err)
     if (f->used == 0) {
         return MUTT_OK;
     }
+
+    f->more = false;
 
     mutt_rc_t rc = collect(run, f, IDLE_LAST_MS, err);
 

@@ -114,46 +114,108 @@ mutt_outbox_admit(mutt_queue_t *queue, const mutt_outbox_names_t *names,
 }
 
 
-static mutt_str_t
-code_of(mutt_sent_t sent)
+static char
+code_of(const mutt_settle_t *settle)
 {
-    switch (sent) {
+    switch (settle->sent) {
     case MUTT_SENT_OK:
-        return MUTT_STR("W");
+        return 'W';
     case MUTT_SENT_RETRY:
-        return MUTT_STR("R");
+        return 'R';
     case MUTT_SENT_DLQ:
-        return MUTT_STR("D");
+        return 'D';
     case MUTT_SENT_DEAD:
-        return MUTT_STR("Q");
+        return 'Q';
     case MUTT_SENT_BACK:
-        return MUTT_STR("B");
+        return settle->hold_ms > 0 ? 'H' : 'B';
     }
 
     abort();
 }
 
 
-static mutt_str_t
+static char
 sign_of(mutt_sign_t sign)
 {
     switch (sign) {
     case MUTT_SIGN_NONE:
-        return MUTT_STR("");
+        return '.';
     case MUTT_SIGN_GOOD:
-        return MUTT_STR("+");
+        return '+';
     case MUTT_SIGN_BAD:
-        return MUTT_STR("-");
+        return '-';
     }
 
     abort();
 }
 
 
+/* The arguments of a settlement, and the texts in them. */
 typedef struct {
-    char delay[NUMBER];
-    char hold[NUMBER];
-} settle_text_t;
+    mutt_str_t *args;
+    size_t n;
+    char *codes;
+    char *signs;
+    char (*numbers)[NUMBER];
+} settlement_t;
+
+
+static void
+put(settlement_t *s, mutt_str_t arg)
+{
+    s->args[s->n++] = arg;
+}
+
+
+static bool
+begin_settlement(settlement_t *s, size_t n)
+{
+    /* six, and at most: an item, its payload and one number each */
+    *s = (settlement_t) {
+        .args = malloc((6 + 3 * n) * sizeof(mutt_str_t)),
+        .codes = malloc(n + 1),
+        .signs = malloc(n + 1),
+        .numbers = malloc((n + 1) * NUMBER),
+    };
+
+    return s->args != NULL && s->codes != NULL && s->signs != NULL &&
+           s->numbers != NULL;
+}
+
+
+static void
+end_settlement(settlement_t *s)
+{
+    free(s->args);
+    free(s->codes);
+    free(s->signs);
+    free(s->numbers);
+}
+
+
+static void
+put_items(settlement_t *s, const mutt_settle_t *settles, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        s->codes[i] = code_of(&settles[i]);
+        s->signs[i] = sign_of(settles[i].sign);
+        put(s, settles[i].item);
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        char code = s->codes[i];
+
+        if (code == 'R' || code == 'D' || code == 'Q') {
+            put(s, settles[i].payload);
+        }
+
+        if (code == 'R') {
+            put(s, number(s->numbers[i], settles[i].delay_ms));
+        } else if (code == 'H') {
+            put(s, number(s->numbers[i], settles[i].hold_ms));
+        }
+    }
+}
 
 
 mutt_rc_t
@@ -162,34 +224,22 @@ mutt_outbox_settle(mutt_queue_t *queue, const mutt_outbox_names_t *names,
                    const mutt_settle_t *settles, size_t n,
                    mutt_settled_t *settled, mutt_err_t *err)
 {
-    char text[2][NUMBER];
+    char threshold[NUMBER];
     const mutt_reply_t *reply;
-    mutt_str_t *args = malloc((5 + 6 * n) * sizeof(mutt_str_t));
-    settle_text_t *texts = malloc((n + 1) * sizeof(settle_text_t));
+    settlement_t s;
 
-    if (args == NULL || texts == NULL) {
-        free(args);
-        free(texts);
+    if (!begin_settlement(&s, n)) {
+        end_settlement(&s);
         return mutt_fail(err, MUTT_NOMEM, "out of memory to settle");
     }
 
-    args[0] = mutt_str(mutt_queue_id(queue));
-    args[1] = mutt_str(mutt_queue_token(queue));
-    args[2] = number(text[0], (int64_t) n);
-    args[3] = limits->breaker_enabled ? MUTT_STR("1") : MUTT_STR("0");
-    args[4] = number(text[1], limits->breaker_threshold);
-
-    for (size_t i = 0; i < n; i++) {
-        mutt_str_t *a = &args[5 + 6 * i];
-
-        a[0] = settles[i].item;
-        a[1] = code_of(settles[i].sent);
-        a[2] = sign_of(settles[i].sign);
-        a[3] =
-            settles[i].payload.data == NULL ? MUTT_STR("") : settles[i].payload;
-        a[4] = number(texts[i].delay, settles[i].delay_ms);
-        a[5] = number(texts[i].hold, settles[i].hold_ms);
-    }
+    put(&s, mutt_str(mutt_queue_id(queue)));
+    put(&s, mutt_str(mutt_queue_token(queue)));
+    put(&s, limits->breaker_enabled ? MUTT_STR("1") : MUTT_STR("0"));
+    put(&s, number(threshold, limits->breaker_threshold));
+    put(&s, (mutt_str_t) { s.codes, n });
+    put(&s, (mutt_str_t) { s.signs, n });
+    put_items(&s, settles, n);
 
     const mutt_str_t keys[] = {
         mutt_str(mutt_queue_processing(queue)),
@@ -204,10 +254,9 @@ mutt_outbox_settle(mutt_queue_t *queue, const mutt_outbox_names_t *names,
     };
     mutt_rc_t rc =
         mutt_redis_script(mutt_queue_redis(queue), MUTT_SCRIPT_SETTLE, 9, keys,
-                          5 + 6 * n, args, &reply, err);
+                          s.n, s.args, &reply, err);
 
-    free(args);
-    free(texts);
+    end_settlement(&s);
 
     if (rc == MUTT_OK) {
         rc = mutt_queue_check_fence(queue, reply, err);

@@ -70,7 +70,7 @@ typedef struct {
     mutt_sign_t sign;
     mutt_str_t payload; /* for RETRY, DLQ and DEAD */
     int64_t delay_ms;   /* RETRY */
-    int64_t hold_ms;    /* > 0: hold all forwarders that long (429) */
+    int64_t hold_ms;    /* BACK: > 0: hold all forwarders that long (429) */
 } mutt_settle_t;
 
 typedef struct {

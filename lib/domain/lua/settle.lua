@@ -3,10 +3,12 @@
 --
 -- KEYS  1 processing list, 2 fence, 3 ledger, 4 alert queue, 5 retries,
 --       6 dead letters, 7 dead, 8 breaker, 9 rate limit
--- ARGV  id, token, n, breaker enabled 0/1, breaker_threshold; then per item:
---       item, code, sign, payload, delay ms, hold ms
---       codes: W delivered, R retry, D dead letters, Q dead, B back as it was
---       signs: "" none, + good, - bad
+-- ARGV  id, token, breaker enabled 0/1, breaker_threshold, the codes of the
+--       items as one word, their signs as another; the items; then, of those
+--       whose code has more to say, in order, what that is
+--       codes: W delivered, B back as it was, R retry: payload, delay ms,
+--       D dead letters: payload, Q dead: payload, H as B, and all hold: hold ms
+--       signs: . none, + good, - bad
 -- Returns {"OK", items moved, breaker state before, after}, or {"FENCED",
 --       token or ""}
 --
@@ -17,12 +19,20 @@
 local processing, fence, ledger, queue = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local retries, dlq, dead = KEYS[5], KEYS[6], KEYS[7]
 local breaker, rate = KEYS[8], KEYS[9]
-local id, token, n = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local enabled, threshold = ARGV[4] == '1', tonumber(ARGV[5])
+local id, token = ARGV[1], ARGV[2]
+local enabled, threshold = ARGV[3] == '1', tonumber(ARGV[4])
+local codes, signs = ARGV[5], ARGV[6]
+local n = #(codes or '')
+
+local HEAD = 6
 
 local current = redis.call('HGET', fence, id)
 if current ~= token then
     return {'FENCED', current or ''}
+end
+
+if not signs or #signs ~= n or #ARGV < HEAD + n then
+    return redis.error_reply('ERR ' .. #ARGV .. ' arguments')
 end
 
 local wanted = {
@@ -47,7 +57,7 @@ local failures = tonumber(b[2]) or 0
 local before = state
 
 local function judge(sign)
-    if sign == '' or not enabled then
+    if sign == '.' or not enabled then
         return
     end
     if sign == '+' then
@@ -68,12 +78,13 @@ local function judge(sign)
 end
 
 local moved, delivered, died = 0, 0, 0
+local more = HEAD + n + 1
+local more_of = {R = 2, D = 1, Q = 1, H = 1}
 
-for i = 0, n - 1 do
-    local at = 6 + 6 * i
-    local item, code, sign = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-    local payload = ARGV[at + 3]
-    local delay, hold = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+for i = 1, n do
+    local item = ARGV[HEAD + i]
+    local code, sign = string.sub(codes, i, i), string.sub(signs, i, i)
+    local said, also = ARGV[more], ARGV[more + 1]
 
     if redis.call('LREM', processing, -1, item) == 1 then
         moved = moved + 1
@@ -81,25 +92,29 @@ for i = 0, n - 1 do
             delivered = delivered + 1
         elseif code == 'R' then
             -- equal payloads would be one member of the set
-            if redis.call('ZADD', retries, 'NX', now + delay, payload) == 0 then
-                redis.call('RPUSH', queue, payload)
+            if redis.call('ZADD', retries, 'NX', now + tonumber(also), said)
+                == 0 then
+                redis.call('RPUSH', queue, said)
             end
         elseif code == 'D' then
-            redis.call('LPUSH', dlq, payload)
+            redis.call('LPUSH', dlq, said)
         elseif code == 'Q' then
-            redis.call('LPUSH', dead, payload)
+            redis.call('LPUSH', dead, said)
             died = died + 1
         else
             redis.call('RPUSH', queue, item)
         end
         judge(sign)
-        if hold > 0 then
+        if code == 'H' then
+            local hold = tonumber(said)
             local held = tonumber(redis.call('HGET', rate, 'hold')) or 0
             redis.call('HSET', rate, 'hold', math.max(held, now + hold))
             redis.call('PEXPIRE', rate, math.max(
                 redis.call('PTTL', rate), hold + 60000))
         end
     end
+
+    more = more + (more_of[code] or 0)
 end
 
 if delivered > 0 then
