@@ -513,6 +513,9 @@ put_kinds(commit_t *c, const mutt_unhandled_t *kinds, size_t n_kinds)
 {
     for (size_t k = 0; k < n_kinds; k++) {
         put(c, kinds[k].key);
+    }
+
+    for (size_t k = 0; k < n_kinds; k++) {
         put_int(c, kinds[k].times);
     }
 

@@ -44,7 +44,12 @@ local depth = redis.call('LLEN', alerts)
 local fresh_most = bound < 0 and most or math.min(most, bound + 1 - depth)
 local items, bytes, full = {}, 0, false
 
+-- whatever has "0," there has not been tried, or is no event of ours
 local function is_suspect(item)
+    local a, b = string.byte(item, 14, 15)
+    if a == 48 and b == 44 then
+        return false
+    end
     local attempts = string.match(item, '^{"_attempts":(%d+)')
     return attempts and tonumber(attempts) >= 2
 end

@@ -6,9 +6,10 @@
 --       6 alerter's dead letters, 7 dead
 -- ARGV  id, token, batch number, the codes of the n items as one word, n_kinds,
 --       threshold, expiry s; then the payloads of the items whose code has one,
---       in order; per kind of unhandled events: counter key, how many; then,
---       of the kinds that are to raise a meta-alert: number of the kind from
---       0, the meta-alert's JSON up to the count and after it
+--       in order; the counter keys of the kinds of unhandled events, then how
+--       many there are of each; then, of the kinds that are to raise a
+--       meta-alert: number of the kind from 0, the meta-alert's JSON up to the
+--       count and after it
 --       codes: F alert queue, L logged, S suppressed, U unhandled, R back to
 --       the source, D dead letters, Q dead, X dead and never counted before;
 --       F, R, D, Q and X have a payload
@@ -52,25 +53,35 @@ local counters = {
     L = 'logged', S = 'suppressed', U = 'unhandled', Q = 'dead', X = 'dead',
 }
 
--- what goes where, in order, and how many of each code there are
-local pushes, counts = {}, {}
-local at = HEAD
+-- how many of each code there are, and what goes where, in order
+local counts, pushes = {}, {}
+local known = 0
 
-for i = 1, n do
-    local code = string.sub(codes, i, i)
-    if lists[code] then
-        at = at + 1
-        local push = pushes[code] or {}
-        push[#push + 1] = ARGV[at]
-        pushes[code] = push
-    elseif not counters[code] then
-        return redis.error_reply('ERR no code ' .. code)
+for code in string.gmatch('FLSURDQX', '.') do
+    local _, count = string.gsub(codes, code, '')
+    if count > 0 then
+        counts[code] = count
+        known = known + count
+        pushes[code] = lists[code] and {}
     end
-    counts[code] = (counts[code] or 0) + 1
 end
 
-local kinds = at + 1
-local texts_at = kinds + 2 * n_kinds
+if known ~= n then
+    return redis.error_reply('ERR no code '
+        .. string.match(codes, '[^FLSURDQX]'))
+end
+
+local at = HEAD
+
+for code in string.gmatch(codes, '[FRDQX]') do
+    local push = pushes[code]
+    at = at + 1
+    push[#push + 1] = ARGV[at]
+end
+
+-- before the key of the first kind, and before how many there are of it
+local keys_at, times_at = at, at + n_kinds
+local texts_at = times_at + n_kinds + 1
 
 if #ARGV < texts_at - 1 or (#ARGV - texts_at + 1) % 3 ~= 0 then
     return redis.error_reply('ERR ' .. #ARGV .. ' arguments')
@@ -97,29 +108,25 @@ if texts_at <= #ARGV then
 end
 if wrong then return wrong end
 
--- what was counted so far
-local counted = {}
+-- what was counted so far, and of which kinds the text is missing
+local counted, need = {}, {'NEED'}
 
-for first = 0, n_kinds - 1, CHUNK do
-    local keys = {}
-    for k = first, math.min(first + CHUNK, n_kinds) - 1 do
-        keys[#keys + 1] = ARGV[kinds + 2 * k]
-    end
-    for i, value in ipairs(call('MGET', unpack(keys))) do
-        if value and (#value > 15 or not string.find(value, '^%d+$')) then
-            return redis.error_reply('WRONGTYPE ' .. keys[i] .. ' is no number')
+for first = 1, n_kinds, CHUNK do
+    local last = math.min(first + CHUNK - 1, n_kinds)
+    local values = call('MGET', unpack(ARGV, keys_at + first, keys_at + last))
+    for k = first, last do
+        local value, sum = values[k - first + 1], tonumber(ARGV[times_at + k])
+        if value then
+            if #value > 15 or not string.find(value, '^%d+$') then
+                return redis.error_reply('WRONGTYPE ' .. ARGV[keys_at + k]
+                    .. ' is no number')
+            end
+            counted[k], sum = true, value + sum
         end
-        counted[first + i - 1] = value
-    end
-end
-
-local need = {'NEED'}
-
-for k = 0, n_kinds - 1 do
-    local key, times = ARGV[kinds + 2 * k], tonumber(ARGV[kinds + 2 * k + 1])
-    if (tonumber(counted[k] or 0)) + times >= threshold and not texts[k]
-        and call('EXISTS', key .. ':triggered') == 0 then
-        need[#need + 1] = k
+        if sum >= threshold and not texts[k - 1]
+            and call('EXISTS', ARGV[keys_at + k] .. ':triggered') == 0 then
+            need[#need + 1] = k - 1
+        end
     end
 end
 
@@ -146,18 +153,20 @@ end
 
 local metas = 0
 
-for k = 0, n_kinds - 1 do
-    local key, times = ARGV[kinds + 2 * k], ARGV[kinds + 2 * k + 1]
-    local count, text = tonumber(times), texts[k]
+local px = string.format('%d', expiry * 1000)
+
+for k = 1, n_kinds do
+    local key, times, text = ARGV[keys_at + k], ARGV[times_at + k], texts[k - 1]
+    local count
 
     -- a key that is there after all is no number: it counts nothing
     if counted[k] then
         count = call('INCRBY', key, times)
-    elseif not call('SET', key, times, 'PX', expiry * 1000, 'NX') then
-        count = 0
+    elseif call('SET', key, times, 'PX', px, 'NX') then
+        count = tonumber(times)
     end
 
-    if count >= threshold and text then
+    if text and count and count >= threshold then
         local ttl = call('PTTL', key)
         if ttl < 0 then
             ttl = expiry * 1000
