@@ -62,19 +62,25 @@ collect(const mutt_json_member_t *members, size_t n, parts_t *parts)
 }
 
 
+static bool
+allowed(char c)
+{
+    char lower = (char) (c | 0x20);
+
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+           c == '.' || c == '_' || c == ':' || c == '-';
+}
+
+
 bool
 mutt_event_correlation_ok(mutt_str_t id)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "abcdefghijklmnopqrstuvwxyz"
-                                  "0123456789._:-";
-
     if (id.len == 0 || id.len > 128) {
         return false;
     }
 
     for (size_t i = 0; i < id.len; i++) {
-        if (id.data[i] == '\0' || strchr(allowed, id.data[i]) == NULL) {
+        if (!allowed(id.data[i])) {
             return false;
         }
     }

@@ -3,40 +3,59 @@
 #include "core/mutt_hash.h"
 
 
-static bool
-digit(char c)
+#define DIGIT 1
+#define HEX 2 /* a letter of hexadecimal numbers, or the x in front of them */
+#define LETTER 4 /* any other */
+#define JOINER 8
+#define WORD (DIGIT | HEX | LETTER)
+
+/* What a byte is, as four bits; each is looked at more than once. */
+static const unsigned char kinds[256] = {
+    ['0'] = DIGIT,  ['1'] = DIGIT,  ['2'] = DIGIT,  ['3'] = DIGIT,
+    ['4'] = DIGIT,  ['5'] = DIGIT,  ['6'] = DIGIT,  ['7'] = DIGIT,
+    ['8'] = DIGIT,  ['9'] = DIGIT,  ['.'] = JOINER, [':'] = JOINER,
+    ['-'] = JOINER, ['a'] = HEX,    ['b'] = HEX,    ['c'] = HEX,
+    ['d'] = HEX,    ['e'] = HEX,    ['f'] = HEX,    ['g'] = LETTER,
+    ['h'] = LETTER, ['i'] = LETTER, ['j'] = LETTER, ['k'] = LETTER,
+    ['l'] = LETTER, ['m'] = LETTER, ['n'] = LETTER, ['o'] = LETTER,
+    ['p'] = LETTER, ['q'] = LETTER, ['r'] = LETTER, ['s'] = LETTER,
+    ['t'] = LETTER, ['u'] = LETTER, ['v'] = LETTER, ['w'] = LETTER,
+    ['x'] = HEX,    ['y'] = LETTER, ['z'] = LETTER, ['A'] = HEX,
+    ['B'] = HEX,    ['C'] = HEX,    ['D'] = HEX,    ['E'] = HEX,
+    ['F'] = HEX,    ['G'] = LETTER, ['H'] = LETTER, ['I'] = LETTER,
+    ['J'] = LETTER, ['K'] = LETTER, ['L'] = LETTER, ['M'] = LETTER,
+    ['N'] = LETTER, ['O'] = LETTER, ['P'] = LETTER, ['Q'] = LETTER,
+    ['R'] = LETTER, ['S'] = LETTER, ['T'] = LETTER, ['U'] = LETTER,
+    ['V'] = LETTER, ['W'] = LETTER, ['X'] = LETTER, ['Y'] = LETTER,
+    ['Z'] = LETTER,
+};
+
+
+static unsigned
+kind_of(char c)
 {
-    return c >= '0' && c <= '9';
+    return kinds[(unsigned char) c];
 }
 
 
-static bool
-letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-
-static bool
-hex_letter(char c)
-{
-    return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-
-/* The end of the word at p: letters, digits, and joiners between them. */
+/* The end of the word at p: letters, digits, and joiners between them.  *seen
+ * is what there is in it. */
 static const char *
-word_end(const char *p, const char *end)
+word_end(const char *p, const char *end, unsigned *seen)
 {
     const char *last = p;
 
-    while (p < end) {
-        if (digit(*p) || letter(*p)) {
-            last = ++p;
-        } else if (*p == '.' || *p == ':' || *p == '-') {
-            p++;
-        } else {
+    for (; p < end; p++) {
+        unsigned kind = kind_of(*p);
+
+        if (kind == 0) {
             break;
+        }
+
+        *seen |= kind;
+
+        if (kind != JOINER) {
+            last = p + 1;
         }
     }
 
@@ -47,17 +66,11 @@ word_end(const char *p, const char *end)
 /* Letters of hexadecimal words and addresses go with the digits beside
  * them; other letters stay, so that "eth0" and "ge0" are two kinds. */
 static size_t
-fold_word(const char *p, const char *end, char *out, size_t n, size_t max)
+fold_word(const char *p, const char *end, unsigned seen, char *out, size_t n,
+          size_t max)
 {
-    bool numeric = false;
-    bool pure = true;
-
-    for (const char *q = p; q < end; q++) {
-        numeric = numeric || digit(*q);
-        pure = pure && (!letter(*q) || hex_letter(*q) || *q == 'x');
-    }
-
-    if (numeric && pure) {
+    /* numeric, and nothing but */
+    if ((seen & (DIGIT | LETTER)) == DIGIT) {
         if (n < max) {
             out[n++] = '#';
         }
@@ -66,7 +79,7 @@ fold_word(const char *p, const char *end, char *out, size_t n, size_t max)
     }
 
     for (; p < end && n < max; p++) {
-        if (!digit(*p)) {
+        if (kind_of(*p) != DIGIT) {
             out[n++] = *p;
         } else if (n == 0 || out[n - 1] != '#') {
             out[n++] = '#';
@@ -86,14 +99,15 @@ mutt_fold(mutt_str_t message, char out[MUTT_FOLD_MAX])
 
     while (p < end && n < MUTT_FOLD_MAX) {
         /* no word begins with a joiner; a run of them is passed once */
-        if (!digit(*p) && !letter(*p)) {
+        if ((kind_of(*p) & WORD) == 0) {
             out[n++] = *p++;
             continue;
         }
 
-        const char *stop = word_end(p, end);
+        unsigned seen = 0;
+        const char *stop = word_end(p, end, &seen);
 
-        n = fold_word(p, stop, out, n, MUTT_FOLD_MAX);
+        n = fold_word(p, stop, seen, out, n, MUTT_FOLD_MAX);
         p = stop;
     }
 
