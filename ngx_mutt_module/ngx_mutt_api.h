@@ -282,6 +282,7 @@ const ngx_mutt_key_t *ngx_mutt_find_session_key(ngx_http_request_t *r,
 
 extern const ngx_mutt_step_t  ngx_mutt_keys_list[];
 extern const ngx_mutt_step_t  ngx_mutt_keys_create[];
+extern const ngx_mutt_step_t  ngx_mutt_keys_update[];
 extern const ngx_mutt_step_t  ngx_mutt_keys_rotate[];
 extern const ngx_mutt_step_t  ngx_mutt_keys_revoke[];
 

@@ -16,6 +16,7 @@
 #define NGX_MUTT_USES_INTERVAL  5000
 #define NGX_MUTT_USES_MAX       1000
 #define NGX_MUTT_KEYS_PAGE      1000
+#define NGX_MUTT_KEY_LIMIT_MAX  1000000000
 #define NGX_MUTT_KEY_LEN        (sizeof("mutt_") - 1 + 2 * 32)
 
 
@@ -25,7 +26,8 @@ typedef enum {
     NGX_MUTT_KEY_NAME,
     NGX_MUTT_KEY_DIGEST,
     NGX_MUTT_KEY_SCOPES,
-    NGX_MUTT_KEY_EXPIRES
+    NGX_MUTT_KEY_EXPIRES,
+    NGX_MUTT_KEY_LIMIT
 } ngx_mutt_key_column_t;
 
 
@@ -34,6 +36,7 @@ typedef struct {
     const char        *name;
     const char        *scopes;     /* as PostgreSQL's array */
     const char        *expires;
+    const char        *limit;      /* NULL: none of its own */
     const char        *retires;    /* the old one, when rotated */
     const char        *message;
 } ngx_mutt_key_edit_t;
@@ -47,6 +50,8 @@ static ngx_int_t ngx_mutt_keys_select(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_take(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_insert(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_created(ngx_mutt_flow_t *flow);
+static ngx_int_t ngx_mutt_key_update(ngx_mutt_flow_t *flow);
+static ngx_int_t ngx_mutt_key_updated(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_next(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_rotate(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_key_rotated(ngx_mutt_flow_t *flow);
@@ -79,6 +84,13 @@ const ngx_mutt_step_t  ngx_mutt_keys_create[] = {
     { "take", ngx_mutt_key_take },
     { "insert", ngx_mutt_key_insert },
     { "answer", ngx_mutt_key_created },
+    { NULL, NULL }
+};
+
+const ngx_mutt_step_t  ngx_mutt_keys_update[] = {
+    { "body", ngx_mutt_step_body },
+    { "update", ngx_mutt_key_update },
+    { "answer", ngx_mutt_key_updated },
     { NULL, NULL }
 };
 
@@ -268,8 +280,10 @@ ngx_mutt_keys_take(ngx_mutt_query_t *query, ngx_uint_t row,
 {
     ngx_int_t    byte;
     ngx_uint_t   i;
-    mutt_str_t   digest, expires;
+    mutt_str_t   digest, expires, limit;
 
+    limit = ngx_mutt_pg_value(query, row, NGX_MUTT_KEY_LIMIT);
+    key->limit = limit.data == NULL ? 0 : mutt_str_count(limit);
     digest = ngx_mutt_pg_value(query, row, NGX_MUTT_KEY_DIGEST);
     expires = ngx_mutt_pg_value(query, row, NGX_MUTT_KEY_EXPIRES);
 
@@ -364,6 +378,7 @@ ngx_mutt_key_copy(ngx_http_request_t *r, const ngx_mutt_named_key_t *found)
 
     copy->scopes = found->scopes;
     copy->expires = found->expires;
+    copy->limit = found->limit;
     ngx_memcpy(copy->digest, found->digest, MUTT_SHA256_LEN);
 
     text.data = (u_char *) found->name;
@@ -568,13 +583,35 @@ ngx_mutt_key_take_moment(ngx_mutt_flow_t *flow, const char *name)
 }
 
 
+/* Events a minute as text for PostgreSQL; NULL: no limit, or a bad one. */
+static const char *
+ngx_mutt_key_take_limit(ngx_mutt_flow_t *flow)
+{
+    char                       text[NGX_INT_T_LEN + 1];
+    ngx_int_t                  limit;
+    const mutt_json_member_t  *member;
+
+    member = ngx_mutt_member(flow, "rate_limit");
+
+    if (member == NULL || member->type == MUTT_JSON_NULL) {
+        return NULL;
+    }
+
+    limit = ngx_mutt_member_number(flow, "rate_limit", 0, 1,
+                                   NGX_MUTT_KEY_LIMIT_MAX);
+    *ngx_sprintf((u_char *) text, "%i", limit) = '\0';
+
+    return ngx_mutt_flow_text(flow, mutt_str(text));
+}
+
+
 static ngx_int_t
 ngx_mutt_key_take(ngx_mutt_flow_t *flow)
 {
     ngx_mutt_key_edit_t  *edit;
 
     static const char *const  known[] = {
-        "name", "scopes", "expires_at", "reason", NULL
+        "name", "scopes", "rate_limit", "expires_at", "reason", NULL
     };
 
     edit = ngx_pcalloc(flow->request->pool, sizeof(ngx_mutt_key_edit_t));
@@ -587,6 +624,7 @@ ngx_mutt_key_take(ngx_mutt_flow_t *flow)
     edit->name = ngx_mutt_key_take_name(flow);
     edit->scopes = ngx_mutt_key_take_scopes(flow);
     edit->expires = ngx_mutt_key_take_moment(flow, "expires_at");
+    edit->limit = ngx_mutt_key_take_limit(flow);
     ngx_mutt_refuse_others(flow, known);
     ngx_mutt_read_reason(flow);
 
@@ -635,6 +673,7 @@ ngx_mutt_key_insert(ngx_mutt_flow_t *flow)
     flow->query.values[1] = ngx_mutt_key_make(flow, edit);
     flow->query.values[2] = edit->scopes;
     flow->query.values[3] = edit->expires;
+    flow->query.values[7] = edit->limit;
 
     if (flow->query.values[1] == NULL) {
         return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
@@ -643,7 +682,7 @@ ngx_mutt_key_insert(ngx_mutt_flow_t *flow)
     edit->message = "Key created successfully";
     ngx_mutt_flow_sign(flow, 4, ngx_mutt_keys_soon);
 
-    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEY_INSERT, 7);
+    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEY_INSERT, 8);
 }
 
 
@@ -678,6 +717,51 @@ ngx_mutt_key_created(ngx_mutt_flow_t *flow)
     }
 
     return ngx_mutt_key_show(flow);
+}
+
+
+static ngx_int_t
+ngx_mutt_key_update(ngx_mutt_flow_t *flow)
+{
+    static const char *const  known[] = { "rate_limit", "reason", NULL };
+
+    if (ngx_mutt_member(flow, "rate_limit") == NULL) {
+        ngx_mutt_fault_missing(flow, "rate_limit");
+    }
+
+    flow->query.values[1] = ngx_mutt_key_take_limit(flow);
+    ngx_mutt_refuse_others(flow, known);
+    ngx_mutt_read_reason(flow);
+
+    if (ngx_mutt_judge_fields(flow) != NGX_OK) {
+        return NGX_DONE;
+    }
+
+    flow->query.values[0] = ngx_mutt_path_text(flow);
+
+    if (flow->query.values[0] == NULL) {
+        return ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND);
+    }
+
+    ngx_mutt_flow_sign(flow, 2, ngx_mutt_keys_soon);
+
+    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEY_UPDATE, 5);
+}
+
+
+static ngx_int_t
+ngx_mutt_key_updated(ngx_mutt_flow_t *flow)
+{
+    flow->unsure = NULL;
+
+    if (ngx_mutt_pg_rows(&flow->query) == 0) {
+        return ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND);
+    }
+
+    ngx_mutt_keys_soon();
+
+    return ngx_mutt_flow_message(flow, NGX_HTTP_OK,
+                                 "Key updated successfully");
 }
 
 

@@ -172,6 +172,20 @@ ngx_mutt_moves_text(ngx_mutt_flow_t *flow, const char *name)
 }
 
 
+static int ngx_libc_cdecl
+ngx_mutt_moves_order(const void *one, const void *two)
+{
+    mutt_str_t   digest;
+    ngx_uint_t   places[2];
+
+    /* were checked */
+    (void) ngx_mutt_letters_id(*(const mutt_str_t *) one, &places[0], &digest);
+    (void) ngx_mutt_letters_id(*(const mutt_str_t *) two, &places[1], &digest);
+
+    return (places[0] > places[1]) - (places[0] < places[1]);
+}
+
+
 static void
 ngx_mutt_moves_take_ids(ngx_mutt_flow_t *flow, ngx_mutt_moves_t *moves,
     const mutt_json_member_t *member)
@@ -191,8 +205,12 @@ ngx_mutt_moves_take_ids(ngx_mutt_flow_t *flow, ngx_mutt_moves_t *moves,
         if (ngx_mutt_letters_id(id[i], &place, &digest) != NGX_OK) {
             ngx_mutt_fault(flow, MUTT_STR("ids"),
                            "must be ids of dead letters");
+            return;
         }
     }
+
+    /* the oldest first: what takes a place in the middle was looked at */
+    ngx_qsort(id, moves->ids->nelts, sizeof(mutt_str_t), ngx_mutt_moves_order);
 }
 
 

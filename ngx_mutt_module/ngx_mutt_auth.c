@@ -159,6 +159,7 @@ ngx_mutt_add_key(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf, const char *name,
     key->id = key->name;
     key->scopes = scopes;
     key->expires = 0;
+    key->limit = 0;
 
     if (!mutt_sha256(mutt_str(value), key->digest)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "mutt: a key can't be hashed");

@@ -586,6 +586,7 @@ ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in)
     in->push.elements = &in->elements;
     in->push.rejected = &in->rejected;
     in->push.key_id = in->ctx->key->id;
+    in->push.key_limit = in->ctx->key->limit;
     in->push.done = ngx_mutt_ingest_pushed;
     in->push.data = in;
 
@@ -905,8 +906,7 @@ ngx_mutt_ingest_rate_headers(ngx_mutt_ingest_t *in)
         return NGX_OK;
     }
 
-    if (ngx_mutt_add_int_header(r, "X-RateLimit-Limit",
-            mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_MAX_RATE))
+    if (ngx_mutt_add_int_header(r, "X-RateLimit-Limit", in->push.limit)
         != NGX_OK
         || ngx_mutt_add_int_header(r, "X-RateLimit-Remaining",
                                    in->push.remaining)
@@ -948,6 +948,11 @@ ngx_mutt_ingest_answer(ngx_mutt_ingest_t *in, mutt_buf_t *extra)
 
     case NGX_MUTT_PUSH_TOO_LARGE:
         limit = mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_MAX_RATE);
+
+        if (in->push.key_limit > 0) {
+            limit = ngx_min(limit, in->push.key_limit);
+        }
+
         mutt_buf_addf(extra, ",\"limit\":%lld", (long long) limit);
         return ngx_mutt_ingest_fail(in, MUTT_API_PAYLOAD_TOO_LARGE,
                                     mutt_buf_str(extra));

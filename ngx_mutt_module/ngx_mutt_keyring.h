@@ -22,6 +22,7 @@ typedef struct {
     char               name[NGX_MUTT_KEY_NAME_MAX + 1];
     ngx_uint_t         scopes;
     time_t             expires;    /* 0: never */
+    ngx_int_t          limit;      /* events a minute; 0: none of its own */
     u_char             digest[MUTT_SHA256_LEN];
 } ngx_mutt_named_key_t;
 

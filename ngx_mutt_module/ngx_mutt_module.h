@@ -56,6 +56,7 @@ typedef struct {
     ngx_str_t          id;         /* what goes to _source */
     ngx_uint_t         scopes;
     time_t             expires;    /* 0: never */
+    ngx_int_t          limit;      /* events a minute; 0: none of its own */
     u_char             digest[MUTT_SHA256_LEN];
 } ngx_mutt_key_t;
 
@@ -486,6 +487,7 @@ struct ngx_mutt_push_s {
     mutt_buf_t              *rejected;
     ngx_array_t             *rejects;    /* of ngx_mutt_item_t */
     ngx_str_t                key_id;
+    ngx_int_t                key_limit;  /* 0: none of its own */
     void                   (*done)(ngx_mutt_push_t *push);
     void                    *data;
 
@@ -493,7 +495,8 @@ struct ngx_mutt_push_s {
     ngx_int_t                depth;
     ngx_int_t                pushed;
     ngx_int_t                duplicates;
-    ngx_int_t                remaining;
+    ngx_int_t                limit;      /* that leaves the least, */
+    ngx_int_t                remaining;  /* -1: there is none */
     ngx_int_t                reset;
     mutt_durable_t           durability;
     unsigned                 pending:1;

@@ -32,6 +32,9 @@
 /* from so many events on, commands push them instead of the script */
 #define NGX_MUTT_STAGED_EVENTS 8
 
+/* in hex digits, what makes the name of the staged queue this process' own */
+#define NGX_MUTT_STAGE_LEN     16
+
 /* what is worth a call although another one is out */
 #define NGX_MUTT_FULL_EVENTS   256
 #define NGX_MUTT_FULL_BYTES    (256 * 1024)
@@ -46,6 +49,9 @@
 /* what the reply says of the limiter */
 #define NGX_MUTT_LIMITER_ON      1
 #define NGX_MUTT_LIMITER_FAILED  2
+
+/* instead of a status: what the limit of the request's key leaves */
+#define NGX_MUTT_OWN_LIMIT       4
 
 
 struct ngx_mutt_batch_s {
@@ -75,12 +81,20 @@ static size_t                 ngx_mutt_held;      /* bytes of those ready */
 static ngx_int_t              ngx_mutt_depth;     /* of the queue, last heard */
 static time_t                 ngx_mutt_refused;   /* a batch as a whole, last */
 static ngx_flag_t             ngx_mutt_no_memory; /* for LPUSHX, in Redis */
+static u_char                 ngx_mutt_stage[NGX_MUTT_STAGE_LEN];
 static ngx_mutt_main_conf_t  *ngx_mutt_push_conf;
 
 
 ngx_int_t
 ngx_mutt_push_init(ngx_cycle_t *cycle)
 {
+    u_char  random[NGX_MUTT_STAGE_LEN / 2];
+
+    if (!mutt_random(random, sizeof(random))) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_hex_dump(ngx_mutt_stage, random, sizeof(random));
     ngx_queue_init(&ngx_mutt_ready);
     ngx_queue_init(&ngx_mutt_unsure);
     ngx_mutt_waiting = 0;
@@ -285,19 +299,24 @@ static void
 ngx_mutt_write_head(ngx_mutt_push_t *push)
 {
     u_char      *last;
-    u_char       head[4 * NGX_INT_T_LEN + NGX_MUTT_KEY_ID_MAX];
+    u_char       head[5 * NGX_INT_T_LEN + NGX_MUTT_KEY_ID_MAX];
     ngx_uint_t   ids;
 
     ids = ngx_mutt_push_ids(push);
 
-    if (ids == 0 && push->rejects->nelts == 0) {
+    if (ids == 0 && push->rejects->nelts == 0 && push->key_limit == 0) {
         (void) ngx_mutt_redis_int(push->items->nelts);
         return;
     }
 
-    last = ngx_snprintf(head, sizeof(head), "%ui:%ui:%ui:%V",
-                        push->items->nelts, push->rejects->nelts, ids,
-                        &push->key_id);
+    last = ngx_snprintf(head, sizeof(head), "%ui:%ui:%ui",
+                        push->items->nelts, push->rejects->nelts, ids);
+
+    if (push->key_limit > 0) {
+        last = ngx_slprintf(last, head + sizeof(head), "/%i", push->key_limit);
+    }
+
+    last = ngx_slprintf(last, head + sizeof(head), ":%V", &push->key_id);
 
     (void) ngx_mutt_redis_word(head, last - head);
 }
@@ -433,14 +452,19 @@ ngx_mutt_write_counters(const char *prefix)
 }
 
 
-/* The queue while the elements are pushed; nobody ever sees it. */
+/*
+ * The queue while the elements are pushed; nobody ever sees it, and what
+ * somebody else may call by a name like that is in nobody's way.
+ */
+
 static void
 ngx_mutt_write_stage(const char *queue)
 {
     char    name[512];
     size_t  len;
 
-    len = snprintf(name, sizeof(name), "%s:staged", queue);
+    len = snprintf(name, sizeof(name), "%s:staged:%.*s", queue,
+                   NGX_MUTT_STAGE_LEN, ngx_mutt_stage);
 
     (void) ngx_mutt_redis_word(name, ngx_min(len, sizeof(name) - 1));
 }
@@ -849,7 +873,8 @@ static ngx_int_t
 ngx_mutt_read_answers(ngx_mutt_batch_t *batch, redisReply *reply)
 {
     size_t                   at;
-    ngx_int_t                depth, left, pushed, before;
+    ngx_int_t                depth, left, pushed, before, limit;
+    redisReply             **own;
     ngx_uint_t               i, n;
     redisReply             **a;
     ngx_mutt_push_t         *push;
@@ -859,12 +884,21 @@ ngx_mutt_read_answers(ngx_mutt_batch_t *batch, redisReply *reply)
     depth = a[2]->integer;
     left = a[3]->integer;
     before = depth;
+    limit = mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_MAX_RATE);
     at = NGX_MUTT_ANSWER_HEAD;
 
     for (i = 0; i < batch->n; i++) {
         n = batch->sizes[i];
         status = NGX_MUTT_PUSH_QUEUED;
         pushed = n;
+        own = NULL;
+
+        if (at < reply->elements && a[at]->integer == (long long) i
+            && a[at + 1]->integer == NGX_MUTT_OWN_LIMIT)
+        {
+            own = &a[at + 2];
+            at += NGX_MUTT_EXCEPTION;
+        }
 
         if (at < reply->elements && a[at]->integer == (long long) i) {
             status = (ngx_mutt_push_status_t) a[at + 1]->integer;
@@ -887,9 +921,16 @@ ngx_mutt_read_answers(ngx_mutt_batch_t *batch, redisReply *reply)
         push->depth = depth;
         push->pushed = pushed;
         push->duplicates = status == NGX_MUTT_PUSH_QUEUED ? n - pushed : 0;
+        push->limit = limit;
         push->remaining = a[1]->integer == NGX_MUTT_LIMITER_ON
                           ? ngx_max(left, 0) : -1;
         push->reset = a[4]->integer;
+
+        if (own != NULL && own[0]->integer < push->remaining) {
+            push->limit = push->key_limit;
+            push->remaining = own[0]->integer;
+            push->reset = own[1]->integer;
+        }
     }
 
     ngx_mutt_push_depth(depth);

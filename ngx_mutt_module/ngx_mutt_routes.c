@@ -192,6 +192,8 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
     NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/keys", NGX_MUTT_SCOPE_ADMIN,
                       ngx_mutt_keys_create, "Make a named key", KEYS),
 
+    NGX_MUTT_RESOURCE(NGX_HTTP_PUT, "/keys/{name}", NGX_MUTT_SCOPE_ADMIN,
+                      ngx_mutt_keys_update, "Change a named key", KEY),
     NGX_MUTT_RESOURCE(NGX_HTTP_DELETE, "/keys/{name}", NGX_MUTT_SCOPE_ADMIN,
                       ngx_mutt_keys_revoke, "Revoke a named key", KEY),
 

@@ -328,6 +328,46 @@ $t->redis('set', 'mutt:dlq:moog', 'x');
 is(api('GET', '/moog')->{code}, 503, 'a queue that is none is no crash');
 $t->redis('del', 'mutt:dlq:moog');
 
+###############################################################################
+# out of the middle of many, by several at a time
+
+$t->redis('eval', <<'EOS', 1, 'mutt:dlq:alerter',
+redis.call('DEL', KEYS[1])
+for i = 1, 42000 do
+    redis.call('LPUSH', KEYS[1], (string.gsub(ARGV[1], 'MANY', i)))
+end
+EOS
+    event('shed', message => 'MANY'));
+$t->redis('del', 'mutt:ingest_queue', 'mutt:alert_queue');
+$t->redis('hincrby', 'mutt:ledger', 'accepted', -$t->ledger()->{difference});
+
+my @letters = reverse $t->redis('lrange', 'mutt:dlq:alerter', 0, -1);
+my $page = api('GET', '/alerter?page=421')->{json}{letters};
+my @ids = map { $_->{id} } @$page[9, 3, 5],
+    api('GET', '/alerter')->{json}{letters}[0],
+    api('GET', '/alerter?page=840')->{json}{letters}[49];
+my $both = $json->encode({ ids => \@ids, reason => 'twice' });
+my @calls = map { $t->http_raw("POST /api/v2/dead-letters/alerter/discard"
+    . " HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: " . $t->key('admin')
+    . "\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    . 'Content-Length: ' . length($both) . "\r\n\r\n$both") } 1 .. 2;
+my @counts = map { my $call = $_; local $/; my $said = <$call>;
+    [ map { $said =~ /"$_":(\d+)/ } qw(discarded gone) ] } @calls;
+
+is($counts[0][0] + $counts[1][0], 5, 'two who take the same get each once');
+is($counts[0][1] + $counts[1][1], 5, 'and are told which were gone');
+delete @letters[0, 21003, 21005, 21009, 41999];
+is_deeply([ sort $t->redis('lrange', 'mutt:dlq:alerter', 0, -1) ],
+    [ sort grep { defined } @letters ], 'and all others are there, once');
+balances('as the ledger has it');
+
+$r = api('POST', '/alerter/replay', { ids => [ map { $_->{id} }
+    @{ api('GET', '/alerter?page=421')->{json}{letters} }[7, 8] ] });
+is($r->{json}{replayed}, 2, 'and some are replayed from there');
+is(length_of('ingest_queue') + length_of('dlq:alerter'), 41995,
+    'and are in the queue');
+balances('and in the ledger');
+
 $t->stop('redis');
 $r = api('GET', '/alerter');
 is($r->{code}, 503, 'without Redis there are no letters');

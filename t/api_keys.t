@@ -72,7 +72,9 @@ for my $case ([ {}, 'name scopes' ], [ { name => 'a b' }, 'name' ],
     [ { scopes => [ 'read', 5 ] }, 'scopes' ],
     [ { expires_at => '2020-01-01T00:00:00Z' }, 'expires_at' ],
     [ { expires_at => 'soon' }, 'expires_at' ],
-    [ { key_hash => 'x' }, 'key_hash' ])
+    [ { key_hash => 'x' }, 'key_hash' ], [ { rate_limit => 0 }, 'rate_limit' ],
+    [ { rate_limit => 1000000001 }, 'rate_limit' ],
+    [ { rate_limit => 'many' }, 'rate_limit' ])
 {
     my ($change, $fields) = @$case;
     my $body = %$change ? { name => 'n', scopes => [ 'read' ], %$change } : {};
@@ -159,6 +161,95 @@ my @made = map {
 
 is(join(' ', sort map { waitpid $_, 0; $? >> 8 } @made), '0 0 0 0 0 1',
     'of six who rotate at once one does');
+
+###############################################################################
+# a limit of its own
+
+sub events { return [ map { $t->event(message => "limited $_") } 1 .. $_[0] ] }
+sub rate { return @{ $_[0]{header} }{map { "x-ratelimit-$_" }
+    qw(limit remaining)} }
+sub minute { return int(($t->redis('time'))[0] / 60) }
+
+my ($limited, @seen);
+
+# again with another key where the minute ended meanwhile
+for my $try (1 .. 4) {
+    my $began = minute();
+
+    $limited = api('POST', 'keys', { name => "limited-$try",
+        scopes => [ 'ingest' ], rate_limit => 20 })->{json};
+    agreed(403, 'GET', 'rules', undef, $limited->{key}) or last;
+
+    my $depth = $t->redis('llen', 'mutt:ingest_queue');
+    my @r = map { $t->ingest(events($_), 'X-API-KEY' => $limited->{key}) }
+        10, 21, 11;
+    my @senders = map {
+        my $pid = fork() // die "fork: $!\n";
+        if (!$pid) {
+            my $code = $t->ingest('x', 'X-API-KEY' => $limited->{key})->{code};
+            require POSIX;
+            POSIX::_exit($code == 200 ? 1 : $code == 429 ? 0 : 9);
+        }
+        $pid;
+    } 1 .. 14;
+
+    @seen = ([ map { $_->{code} } @r ], [ map { [ rate($_) ] } @r ],
+        $r[1]{json}{limit}, $r[2]{json}{retry_after},
+        join('', sort map { waitpid $_, 0; $? >> 8 } @senders),
+        $t->redis('llen', 'mutt:ingest_queue') - $depth);
+    last if minute() == $began;
+}
+
+is_deeply($seen[0], [ 200, 413, 429 ],
+    'a key may send what it is given, not more at a time, nor a minute');
+is_deeply($seen[1], [ ([ 20, 10 ]) x 3 ], 'as the headers tell');
+is($seen[2], 20, 'what is too much for any minute is told the limit');
+like($seen[3], qr/^[1-9]\d?$/, 'and what is for this one, when to come back');
+is($seen[4], '0000' . '1' x 10, 'of fourteen at once ten are taken');
+is($seen[5], 20, 'and nothing but what was taken is queued');
+is($t->redis('hget', "mutt:rate_limit:ingestor:$limited->{id}", 'used'), 20,
+    'as the key\'s counter has it');
+is($t->ingest('x', 'X-API-KEY' => $key)->{code}, 200, 'others may go on');
+is($t->redis('exists', "mutt:rate_limit:ingestor:$first->{id}"), 0,
+    'and are not counted one by one');
+
+my $path = "keys/$limited->{name}";
+
+for my $body ({}, { rate_limit => 'x' }, { rate_limit => 0 },
+    { rate_limit => 1.5 }, { rate_limit => -1 })
+{
+    is_deeply([ keys %{ api('PUT', $path, $body)->{json}{fields} // {} } ],
+        [ 'rate_limit' ], 'a limit is a number: ' . encode_json($body));
+}
+
+is(api('PUT', 'keys/none', { rate_limit => 5 })->{code}, 404, 'of a key');
+is(api('PUT', $path, { rate_limit => undef, reason => 'trusted' })->{code}, 200,
+    'the limit is taken away');
+
+my $change = api('GET', 'audit')->{json}{logs}[0];
+
+is_deeply([ @$change{qw(operation reason)}, $change->{old_values}{rate_limit},
+    $change->{new_values}{rate_limit} ], [ 'UPDATE', 'trusted', 20, undef ],
+    'which is audited');
+
+# what every worker says: each was asked often enough
+sub all_say {
+    my ($wanted) = @_;
+
+    return $t->wait_for(sub { !grep { (rate($t->ingest('x',
+        'X-API-KEY' => $limited->{key})))[0] != $wanted } 1 .. 12 }, 15);
+}
+
+ok(all_say(600000), 'the limit of all is left, in every worker');
+is(api('PUT', $path, { rate_limit => 1000 })->{code}, 200, 'another is set');
+ok(all_say(1000), 'and good, in every worker');
+$t->setting('ingest_max_rate', 500);
+ok(all_say(500), 'the one that leaves less is told');
+$t->setting('ingest_max_rate', 600000);
+$t->redis('set', "mutt:rate_limit:ingestor:$limited->{id}", 'x');
+is($t->ingest('x', 'X-API-KEY' => $limited->{key})->{code}, 200,
+    'a limit that can\'t be counted holds nobody up');
+$t->redis('del', "mutt:rate_limit:ingestor:$limited->{id}");
 
 ###############################################################################
 # the end of a key

@@ -13,7 +13,7 @@ use Mutt::Test;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(25);
+my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(28);
 
 $t->run();
 
@@ -55,6 +55,20 @@ $t->linked('service resumes by itself');
 
 $t->redis('script', 'flush');
 is((send_one())[0]{code}, 200, 'a flushed script costs nobody anything');
+
+$t->redis('lpush', 'mutt:ingest_queue:staged', 'left over');
+
+my $depth = $t->redis('llen', 'mutt:ingest_queue');
+
+is($t->ingest([ map { { hostname => 'r1', message => "batch $_",
+    timestamp => time() } } 1 .. 20 ])->{code}, 200,
+    'a key that is called as the staged queue is holds up no batch');
+is($t->redis('llen', 'mutt:ingest_queue'), $depth + 20, 'which is all queued');
+is_deeply([ $t->redis('lrange', 'mutt:ingest_queue:staged', 0, -1) ],
+    [ 'left over' ], 'and nothing is pushed to it');
+$t->redis('del', 'mutt:ingest_queue:staged');
+$t->redis('lpop', 'mutt:ingest_queue', 20);
+$t->redis('hincrby', 'mutt:ledger', 'accepted', -20);
 
 ###############################################################################
 # a Redis that hangs: the late answer is nobody's

@@ -11,7 +11,7 @@ use Mutt::Test;
 use Test::More;
 
 my $t = Mutt::Test->new()
-    ->has(qw(redis postgres nginx sink alerter forwarder))->plan(57);
+    ->has(qw(redis postgres nginx sink alerter forwarder))->plan(59);
 
 $t->env(READ_KEY => 'a-read-key')->http_conf('mutt_key r read env:READ_KEY;')
     ->main_conf('env READ_KEY;')->run();
@@ -77,7 +77,7 @@ is_deeply([ sort keys %$empty ], [ sort qw(epoch accepted external_in
     oldest_in_flight_age_s snapshot_ms) ], 'all is there');
 is_deeply($empty->{in_flight}, { ingest_queue => 0, alert_queue => 0,
     retry => 0, dlq_alerter => 0, dlq_moog => 0, processing => {
-        'alerter:' => 0, 'alerter:alerter' => 0, 'moog:forwarder' => 0 } },
+        'alerter:alerter' => 0, 'moog:forwarder' => 0 } },
     'nothing is in flight, in no worker');
 is($empty->{oldest_in_flight_age_s}, undef, 'so nothing has an age');
 is_deeply($empty->{regression}, { events => 0, at => undef },
@@ -114,6 +114,13 @@ $t->redis('sadd', 'mutt:workers', 'alerter:gone');
 $j = get()->{json};
 is($j->{in_flight}{processing}{'alerter:gone'}, 1, 'so is what a worker has');
 cmp_ok($j->{oldest_in_flight_age_s}, '>', 86400, 'as old as it is');
+$t->redis('rpoplpush', 'mutt:processing:alerter:gone',
+    'mutt:processing:alerter:');
+$j = get()->{json};
+is($j->{in_flight}{processing}{doorbell}, 1, 'and what a doorbell has brought');
+is($j->{difference}, 0, 'which is in flight');
+$t->redis('rpoplpush', 'mutt:processing:alerter:',
+    'mutt:processing:alerter:gone');
 $t->redis('hincrby', 'mutt:ledger', 'accepted', 3);
 is(get()->{json}{difference}, 3, 'a difference is seen');
 $t->wait_for(sub {

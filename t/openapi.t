@@ -187,7 +187,7 @@ my @good = (
         reason => 'x' } ],
     [ 'POST /keys', { name => 'k', scopes => [ 'read' ] } ], [ 'GET /keys' ],
     [ 'POST /keys/{name}/rotate' ],
-    [ 'DELETE /keys/{name}' ],
+    [ 'PUT /keys/{name}', { rate_limit => 5 } ], [ 'DELETE /keys/{name}' ],
     [ 'GET /metrics' ], [ 'GET /slo' ], [ 'GET /slo/history' ],
     [ 'DELETE /rules/{id}' ],
 );
@@ -256,7 +256,8 @@ for my $name (sort keys %operation) {
         $op->{requestBody}{required} ? { %$rule, value => 5, all =>
             JSON::XS::true, reason => 'x' } : undef, $good))
         if $path =~ /\{/ && $name ne 'PUT /teams/{hostname}'
-        && $name ne 'PUT /rules/{id}' && $name ne 'PUT /config/{key}';
+        && $name ne 'PUT /rules/{id}' && $name ne 'PUT /config/{key}'
+        && $name ne 'PUT /keys/{name}';
 
     check($name, "with a bad $_", call($method, $there
         . ($there =~ /\?/ ? '&' : '?') . "$_=%ff", undef, $good))
@@ -274,6 +275,8 @@ check('PUT /teams/{hostname}', 'of none', call('PUT', "$v2/teams/none",
     { team_assignment => 'T' }, $admin));
 check('PUT /rules/{id}', 'of none', call('PUT', "$v2/rules/999999",
     { priority => 1 }, $admin));
+check('PUT /keys/{name}', 'of none', call('PUT', "$v2/keys/none",
+    { rate_limit => undef }, $admin));
 check('PUT /config/{key}', 'of none', call('PUT', "$v2/config/none",
     { value => 1 }, $admin));
 check("$_ /rules/{id}", 'of an old version', call($_, "$v2/rules/$id",

@@ -12,7 +12,7 @@ use List::Util qw(sum);
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(120);
+my $t = Mutt::Test->new()->has('redis')->plan(122);
 
 $t->run();
 
@@ -443,9 +443,16 @@ is($t->redis('hget', 'mutt:ledger', 'accepted'), 5, 'and none is counted');
 is($t->redis('exists', "$queue:staged"), 0, 'nothing stays behind');
 
 $t->redis('lpush', "$queue:staged", 'mine');
-is(staged(100, 0, $ingest, 2), $before,
-    'with a staging key that is somebody\'s, none comes');
-is($t->redis('hget', 'mutt:ledger', 'accepted'), 5, 'and none is counted');
+is(staged(100, 0, $ingest, 2), "$before e@{[ $event - 1 ]} e$event",
+    'a staging key that is somebody\'s is in nobody\'s way');
+is($t->redis('hget', 'mutt:ledger', 'accepted'), 7, 'all are counted');
+$t->redis('del', $queue);
+$t->redis('set', "$queue:staged", 'mine too');
+is(staged(1, 0, $ingest, 2), '', 'nor one that is no list, if none comes');
+is_deeply([ sort map { $t->redis('type', $_) eq 'list'
+    ? $t->redis('lrange', $_, 0, -1) : $t->redis('get', $_) }
+    $t->redis('keys', "$queue:staged*") ], [ 'mine', 'mine too' ],
+    'and what was in it is kept');
 $t->redis('flushall');
 
 ###############################################################################

@@ -18,8 +18,11 @@ local function is(item, digest)
 end
 
 local function search(place, digest)
+    local step = 25
     while place >= 0 and budget > 0 do
-        local k = math.min(place + 1, 50)
+        -- each is a walk there, so there are few
+        step = 2 * step
+        local k = math.min(place + 1, step, budget)
         local some = redis.call('LRANGE', letters, -place - 1, -place - 2 + k)
         for i = 1, #some do
             if is(some[i], digest) then

@@ -6,14 +6,16 @@
 -- ARGV  cap, rejected_max, dedup_window_s, dedup prefix, rate_limit (0: off),
 --       rate_window_s, staged 0/1, n_requests; per request how many events, as "n", or as
 --       "n:n_rejected:n_ids:key id" where it has more than events (n_ids is 0,
---       or n: some ids were chosen by the client); then the elements of all
+--       or n: some ids were chosen by the client), n_ids as "n_ids/limit" if
+--       the key has a limit of its own, a minute; then the elements of all
 --       requests, then their rejected elements, then their ids ("" where it
 --       is not the client's)
 -- Returns {accepted in all, limiter 0 off 1 on 2 failed, depth before, events
 --       the limit leaves before, reset s}, then for each request that was not
 --       simply queued: its number from 0, status (0 queued, 1 queue full,
---       2 rate limited, 3 larger than the window), pushed, duplicates;
---       or {-1} if staged and not all requests can be queued: nothing was done
+--       2 rate limited, 3 larger than the window), pushed, duplicates; before
+--       that, if its key has a limit: its number, 4, events that limit leaves
+--       now, its reset s; or {-1} if staged and not all requests can be queued: nothing was done
 --
 -- Staged, it is the first command of a transaction: requests have nothing but
 -- events, of which the first alone is here.  If all can be queued they are
@@ -46,6 +48,16 @@ local CHUNK = 1000
 local call, pcall = redis.call, redis.pcall
 local floor, min, max = math.floor, math.min, math.max
 
+-- a key of that name is nobody's who knows what it is for, but kept
+if staged and call('EXISTS', stage) == 1 then
+    local now = call('TIME')
+    local stray = stage .. ':stray:' .. now[1] .. '.' .. now[2]
+    if call('RENAMENX', stage, stray) == 0 then
+        return redis.error_reply('ERR ' .. stage .. ' exists')
+    end
+    redis.log(redis.LOG_WARNING, stage .. ' was there, is now ' .. stray)
+end
+
 local depth = pcall('LLEN', queue)
 if type(depth) ~= 'number' then
     return redis.error_reply('WRONGTYPE ' .. queue .. ' is no list')
@@ -62,38 +74,60 @@ end
 -- sliding window of two buckets: the one before counts by the share of it
 -- that the window still covers
 local limiter = 0
-local slot, used, previous, reset, in_window = 0, 0, 0, 0, 0
-local same = false
 
-if limit > 0 then
-    local h = pcall('HMGET', rate, 'slot', 'used', 'previous', 'window')
+local function read_rate(key, window)
+    local h = pcall('HMGET', key, 'slot', 'used', 'previous', 'window')
     if h.err then
         limiter = 2
-        limit = 0
-    else
-        limiter = 1
-        local now = call('TIME')
-        local t = (tonumber(now[1]) + tonumber(now[2]) / 1000000) / window
-        slot = floor(t)
-        local share = 1 - (t - slot)
-        reset = max(1, math.ceil(share * window))
-        if tonumber(h[4]) == window then
-            local old = tonumber(h[1]) or -1
-            if old == slot then
-                same = true
-                used = tonumber(h[2]) or 0
-                previous = tonumber(h[3]) or 0
-            elseif old == slot - 1 then
-                previous = tonumber(h[2]) or 0
-            end
+        return
+    end
+    local now = call('TIME')
+    local t = (tonumber(now[1]) + tonumber(now[2]) / 1000000) / window
+    local slot = floor(t)
+    local share = 1 - (t - slot)
+    local b = {key = key, window = window, slot = slot, used = 0, previous = 0,
+        reset = max(1, math.ceil(share * window))}
+    if tonumber(h[4]) == window then
+        local old = tonumber(h[1]) or -1
+        if old == slot then
+            b.same = true
+            b.used = tonumber(h[2]) or 0
+            b.previous = tonumber(h[3]) or 0
+        elseif old == slot - 1 then
+            b.previous = tonumber(h[2]) or 0
         end
-        in_window = floor(previous * share) + used
+    end
+    b.before = b.used
+    b.in_window = floor(b.previous * share) + b.used
+    return b
+end
+
+local function write_rate(b)
+    if b.used == b.before then
+        return
+    elseif b.same then
+        call('HSET', b.key, 'used', b.used)
+    else
+        call('HSET', b.key, 'slot', b.slot, 'used', b.used, 'previous',
+            b.previous, 'window', b.window)
+        call('EXPIRE', b.key, 2 * b.window)
     end
 end
 
-local before, left, used_before = depth, limit - in_window, used
+-- of all events, and of the keys that have a limit of their own
+local everything, own = nil, {}
+
+if limit > 0 then
+    limiter = 1
+    everything = read_rate(rate, window)
+    limit = everything and limit or 0
+end
+
+local before = depth
+local left = everything and limit - everything.in_window or limit
+local reset = everything and everything.reset or 0
 local accepted, kept = 0, 0
-local exceptions, more = {}, {}
+local exceptions, more, refused = {}, {}, false
 local behind, all_rejected = HEAD + n_requests + 1, 0
 
 -- where things are: rejected elements and ids come behind all elements
@@ -101,10 +135,14 @@ for r = 1, n_requests do
     local head = ARGV[HEAD + r]
     local n = tonumber(head)
     if not n then
-        local a, b, c, key = string.match(head, '^(%d+):(%d+):(%d+):(.*)$')
+        local a, b, c, most, key =
+            string.match(head, '^(%d+):(%d+):(%d+)/?(%d*):(.*)$')
         n = tonumber(a)
         more[r] = {n = n, rejected = tonumber(b), ids = tonumber(c),
-            key = key}
+            key = key, most = limit > 0 and tonumber(most) or nil}
+        if more[r].most and own[key] == nil then
+            own[key] = read_rate(rate .. ':' .. key, 60) or false
+        end
         all_rejected = all_rejected + more[r].rejected
     end
     behind = behind + n
@@ -153,9 +191,12 @@ for r = 1, n_requests do
     local n = m and m.n or tonumber(ARGV[HEAD + r])
     local status, pushed = 0, n
 
-    if limit > 0 and n > limit then
+    local mine = m and m.most and own[m.key]
+
+    if limit > 0 and n > limit or mine and n > m.most then
         status = 3
-    elseif limit > 0 and in_window + n > limit then
+    elseif limit > 0 and everything.in_window + n > limit
+        or mine and mine.in_window + n > m.most then
         status = 2
     elseif depth + n > cap then
         status = 1
@@ -163,6 +204,7 @@ for r = 1, n_requests do
 
     if status ~= 0 then
         pushed = 0
+        refused = true
     elseif staged then
         -- LPUSHX does it
     elseif m and m.ids > 0 and dedup_window > 0 then
@@ -183,8 +225,21 @@ for r = 1, n_requests do
         end
         depth = depth + pushed
         accepted = accepted + pushed
-        used = used + n
-        in_window = in_window + n
+        if everything then
+            everything.used = everything.used + n
+            everything.in_window = everything.in_window + n
+        end
+        if mine then
+            mine.used = mine.used + n
+            mine.in_window = mine.in_window + n
+        end
+    end
+
+    if mine then
+        local e = #exceptions
+        exceptions[e + 1], exceptions[e + 2] = r - 1, 4
+        exceptions[e + 3] = max(0, m.most - mine.in_window)
+        exceptions[e + 4] = mine.reset
     end
 
     if status ~= 0 or pushed ~= n then
@@ -203,10 +258,8 @@ end
 
 if not staged then
     push(queue, from, to)
-elseif #exceptions > 0 then
+elseif refused then
     return {-1}
-elseif call('EXISTS', stage) == 1 then
-    return redis.error_reply('ERR ' .. stage .. ' exists')
 else
     if before > 0 then
         call('RENAME', queue, stage)
@@ -218,13 +271,12 @@ if kept > 0 then
     call('LTRIM', rejected, 0, rejected_max - 1)
 end
 
-if limit > 0 and used > used_before then
-    if same then
-        call('HSET', rate, 'used', used)
-    else
-        call('HSET', rate, 'slot', slot, 'used', used, 'previous', previous,
-            'window', window)
-        call('EXPIRE', rate, 2 * window)
+if everything then
+    write_rate(everything)
+end
+for _, b in pairs(own) do
+    if b then
+        write_rate(b)
     end
 end
 

@@ -7,8 +7,9 @@
 --       also 8 epoch
 -- ARGV  prefix of the processing lists
 -- Returns name, value, name, value, ...; "difference" last.  The details, in
---       front of it: "processing:{kind}:{pod}" for each worker's list, "epoch",
---       and "oldest", the _received_at of the oldest item that waits in the
+--       front of it: "processing:{kind}:{pod}" for each worker's list,
+--       "processing:doorbell" for what a doorbell has brought and no worker
+--       has yet, if there is any, "epoch", and "oldest", the _received_at of the oldest item that waits in the
 --       ingest queue or is in a worker's hands, "" for none
 --
 -- Reads processing lists that KEYS cannot name; standalone Redis allows it.
@@ -70,8 +71,10 @@ if epoch then
     look(KEYS[3])
     for i, list in ipairs(lists) do
         look(prefix .. list)
-        reply[#reply + 1] = 'processing:' .. list
-        reply[#reply + 1] = each[i]
+        if i > 1 or each[i] > 0 then
+            reply[#reply + 1] = 'processing:' .. (i == 1 and 'doorbell' or list)
+            reply[#reply + 1] = each[i]
+        end
     end
     reply[#reply + 1] = 'epoch'
     reply[#reply + 1] = tonumber(redis.call('GET', epoch)) or 0

@@ -21,7 +21,10 @@
 -- Letters that are sifted are the oldest, one behind the other, and are
 -- taken from the end, which costs the same however long the list is; the
 -- first that is gone or waits ends the call.  Other letters are looked for
--- at their places, which costs a walk there: few at a time.
+-- at their places, which costs a walk there: few at a time.  Of those, one
+-- that is not near either end is taken by laying the oldest letter in its
+-- place, since a list can't lose what is in its middle without being
+-- compared, letter by letter, up to there.
 
 local letters, ingest, alerts = KEYS[1], KEYS[2], KEYS[3]
 local ledger, retries, workers, call = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
@@ -29,6 +32,8 @@ local mark, keep, from_dead = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local warn, prefix = tonumber(ARGV[4]), ARGV[5]
 local outstanding, sifted = tonumber(ARGV[6]), ARGV[7] == '1'
 local n = tonumber(ARGV[8])
+
+local NEAR = 20000
 
 local before = redis.call('GET', call)
 if before then
@@ -59,11 +64,35 @@ for _, worker in ipairs(redis.call('SMEMBERS', workers)) do
 end
 
 local done, events, replays = {}, {}, {}
-local marked, moved, discarded, external = 0, 0, 0, 0
+local moved, discarded, external = 0, 0, 0
+
+-- letters that are marked, near the oldest and near the newest; how many of
+-- the oldest were taken, which makes all places less
+local old, new, popped = 0, 0, 0
 
 local function is_at(place, digest)
-    local item = redis.call('LINDEX', letters, -place - 1)
+    local item = redis.call('LINDEX', letters, popped - place - 1)
     return item and redis.sha1hex(item) == digest
+end
+
+local function remove(place)
+    local behind = redis.call('LLEN', letters) - 1 - place + popped
+    if place - popped <= NEAR or behind <= NEAR then
+        redis.call('LSET', letters, popped - place - 1, mark)
+        if place - popped <= behind then
+            old = old + 1
+        else
+            new = new + 1
+        end
+        return
+    end
+    local filler
+    repeat
+        filler = redis.call('RPOP', letters)
+        popped = popped + 1
+        old = filler == mark and old - 1 or old
+    until filler ~= mark
+    redis.call('LSET', letters, popped - place - 1, filler)
 end
 
 -- what becomes of a letter that is there
@@ -79,8 +108,7 @@ local function judge(code, place)
     if sifted then
         redis.call('RPOP', letters)
     else
-        redis.call('LSET', letters, -place - 1, mark)
-        marked = marked + 1
+        remove(place)
     end
     room = back and room - 1 or room
     return 'm'
@@ -109,8 +137,11 @@ for i = 1, n do
     ended = sifted and (done[i] == 'g' or done[i] == 'w')
 end
 
-if marked > 0 then
-    redis.call('LREM', letters, -marked, mark)
+if old > 0 then
+    redis.call('LREM', letters, -old, mark)
+end
+if new > 0 then
+    redis.call('LREM', letters, new, mark)
 end
 
 for i = #events, 1, -1 do
