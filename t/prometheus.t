@@ -270,6 +270,29 @@ is(unknown(join("\n", map { "$_ " } @expressions), $expressions), '',
     'all of it exported or recorded');
 is($dashboard->{uid}, 'mutt-v25', 'and its name is the known one');
 
+my $n = 0;
+
+succeeds('promtool can read each of its expressions', 'promtool', 'check',
+    'rules', write_file("$dir/panels.yml", JSON::XS->new->encode({ groups => [
+        { name => 'panels', rules => [ map { { record => 'panel:' . ++$n,
+            expr => s/\$__rate_interval/5m/gr } } @expressions ] } ] })));
+
+my %shown = map { $_ => 1 } map { /(mutt_\w+)/g } @expressions,
+    $recording;
+
+is(join(' ', grep { !$shown{$_} } map { "mutt_$_" } qw(
+    alerter_rule_hits_total trace_spans_total slo_evaluations_total
+    webui_live_viewers retention_cleanup_last_run_timestamp_seconds
+    retention_errors_total webui_api_requests_total ledger_difference
+    circuit_breaker_state queue_oldest_item_age_seconds durability_level)), '',
+    'it shows what an on-call looks for');
+
+my %overlap;
+
+$overlap{"$_->{gridPos}{x},$_->{gridPos}{y}"}++ for @{ $dashboard->{panels} };
+is(join(' ', grep { $overlap{$_} > 1 } sort keys %overlap), '',
+    'no panel lies on another');
+
 for my $page (qw(SLOs observability ONCALL_RUNBOOK RETENTION metrics)) {
     is(unknown(text("$root/docs/$page.md"),
         qr/`(mutt_(?:ingest|alerter|moog|remediation|queue|ledger|durability

@@ -1,6 +1,6 @@
 # A canary in every secret setting is in no log, metric, health page, answer,
-# command line, queue or audit row: while all is well, and while every secret
-# is refused.
+# trace, command line, queue or audit row: while all is well, and while every
+# secret is refused.
 
 use strict;
 use warnings;
@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Mutt::Http;
+use Mutt::Otlp;
 use Mutt::Test;
 use Test::More;
 
@@ -18,6 +19,7 @@ my $t = Mutt::Test->new()
 my $root = "$FindBin::Bin/..";
 my @workers = qw(alerter forwarder remediation retention);
 my %canary;
+my $otlp = Mutt::Otlp->start($t);
 
 sub text {
     open my $file, '<', $_[0] or return '';
@@ -39,6 +41,10 @@ my %secret = map { $_ => canary($_) } grep { $_ ne 'DATABASE_URL' } @settings;
 $t->env(%secret, LOG_LEVEL => 'DEBUG', MOOG_MAX_RETRIES => 0,
     PROMETHEUS_URL => 'http://somebody:' . canary('PROMETHEUS_URL')
         . '@127.0.0.1:1/',
+    OTEL_TRACES_SAMPLER_ARG => 1,
+    OTEL_EXPORTER_OTLP_ENDPOINT => 'http://somebody:'
+        . canary('OTEL_EXPORTER_OTLP_ENDPOINT') . '@127.0.0.1:'
+        . $t->port('otlp') . '/',
     MOOG_HEALTH_URL => 'http://somebody:' . canary('MOOG_HEALTH_URL')
         . '@127.0.0.1:1/');
 
@@ -62,6 +68,8 @@ sub everywhere {
     for my $path (glob $t->dir() . '/*.log') {
         $place{$path} = text($path);
     }
+
+    $place{'what the collector was sent'} = $otlp->raw();
 
     for my $part (keys %{ $t->{parts} }) {
         my $pid = $t->process($part)->pid() or next;
@@ -137,7 +145,26 @@ my %answers = map { ('answer ' . ++$n => $_->{body}) }
     $t->ingest('x', 'X-API-KEY' => canary('WRONG')),
     $t->http('GET', '/api/v2/ledger', undef, 'X-API-KEY' => canary('WRONG')),
     $t->http('GET', '/api/v2/ledger', undef,
-        'X-API-KEY' => canary('INGEST_API_KEY'));
+        'X-API-KEY' => canary('INGEST_API_KEY')),
+    $t->http('PUT', '/api/v2/config/moog_api_key', '{"value":"x"}',
+        'X-API-KEY' => canary('WEBUI_API_KEY')),
+    $t->http('POST', '/api/v2/session', '{"api_key":"'
+        . canary('WEBUI_API_KEY_NEXT') . '"}'),
+    $t->http('POST', '/api/v2/session', '{"api_key":"' . canary('WRONG')
+        . '"}');
+
+# whatever can be read without a name
+for my $path (text("$root/docs/api.md") =~ /^\| GET `(\/[^`{]*)` \| \w+ \|/mg) {
+    next if $path =~ /stream/;
+
+    my $answer = $t->http('GET', ($path =~ m{^/(?:health|audit$|$)} ? ''
+        : '/api/v2') . $path, undef, 'X-API-KEY' => canary('WEBUI_API_KEY'));
+
+    $answers{"GET $path"} = join "\n", $answer->{body},
+        map { "@$_" } @{ $answer->{headers} // [] };
+}
+
+cmp_ok(scalar keys %answers, '>', 20, 'all that can be read is read');
 
 is(found(sample => 'so ' . canary('MOOG_API_KEY') . '.'),
     'MOOG_API_KEY in sample', 'a secret would be found');
@@ -145,12 +172,18 @@ is(found(%answers), '', 'no secret is in an answer');
 
 $t->wait_for(sub { $t->redis('exists', 'mutt:slo:latest') }, 20);
 
+# one trace in full: ingest to the webhook
+$t->wait_for(sub { $otlp->spans('forward_alert_to_moog') >= 3
+    && $otlp->spans('match') >= 3 }, 20, 'the collector has spans');
+like($otlp->raw(), qr{^POST /v1/traces.*"name":"match"}s,
+    'and what it was sent is looked at');
+
 my %rows = (audit => join "\n", map { join ' ', map { $_ // '' } @$_ }
     $t->sql('SELECT * FROM event_audit_log'));
 
 is(found(%rows), '', 'nor in an audit row');
 is(found(queues()), '', 'nor in a queue or another key');
-is(found(everywhere()), '', 'nor in a log, a page or a command line');
+is(found(everywhere()), '', 'nor in a log, a page, a trace or a command line');
 
 ###############################################################################
 # Every secret is refused

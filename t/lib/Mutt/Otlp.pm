@@ -61,6 +61,15 @@ sub spans {
         map { @{ $_->{spans} // [] } } $self->lines();
 }
 
+# All that came, as it came: request lines, headers and bodies.
+sub raw {
+    my ($self) = @_;
+
+    open my $file, '<', "$self->{file}.raw" or return '';
+    local $/;
+    return scalar <$file> // '';
+}
+
 sub faults { return map { $_->{fault} // () } $_[0]->lines() }
 
 ###############################################################################
@@ -78,7 +87,8 @@ sub main {
     my %text;
 
     open my $file, '>>', $path or die "$path: $!\n";
-    $file->autoflush(1);
+    open my $raw, '>>', "$path.raw" or die "$path.raw: $!\n";
+    $_->autoflush(1) for $file, $raw;
 
     while (1) {
         for my $socket ($select->can_read()) {
@@ -93,7 +103,7 @@ sub main {
                 $select->remove($socket);
                 close $socket;
             } else {
-                answer($socket, \$text{$socket}, $file);
+                answer($socket, \$text{$socket}, $file, $raw);
             }
         }
     }
@@ -101,7 +111,7 @@ sub main {
 
 # Answers what is there whole.
 sub answer {
-    my ($socket, $text, $file) = @_;
+    my ($socket, $text, $file, $raw) = @_;
 
     while ($$text =~ /^(.*?)\r\n\r\n/s) {
         my ($head, $end) = ($1, $+[0]);
@@ -116,6 +126,7 @@ sub answer {
             : $type ? judge($body) : ([], 'no application/json');
 
         $$text = substr $$text, $end + ($length // 0);
+        print $raw "$head\n\n$body\n";
         print $file JSON::XS->new->canonical->encode($fault
             ? { fault => $fault } : { spans => $spans }) . "\n";
 
