@@ -22,6 +22,7 @@
 #define NGX_MUTT_TRIAL_MOST     1000
 #define NGX_MUTT_TRIAL_LISTED   50
 #define NGX_MUTT_TRIAL_ANSWER   (2 * 1024 * 1024)
+#define NGX_MUTT_TRIAL_ATTEMPTS  8192
 #define NGX_MUTT_TRIAL_MESSAGE  65536
 #define NGX_MUTT_TRIAL_LOOK     1000
 #define NGX_MUTT_TRIAL_RESULTS  (MUTT_TRIAL_BROKEN + 1)
@@ -77,6 +78,7 @@ typedef struct {
     const char          *id;
     const char          *state;
     mutt_buf_t           steps;
+    mutt_buf_t           attempts;
 } ngx_mutt_trial_t;
 
 
@@ -89,6 +91,7 @@ static ngx_int_t ngx_mutt_test_answer(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_explain_begin(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_explain_audited(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_explain_look(ngx_mutt_flow_t *flow);
+static ngx_int_t ngx_mutt_explain_attempts(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_explain_rules(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_explain_turn(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_explain_answer(ngx_mutt_flow_t *flow);
@@ -109,6 +112,7 @@ const ngx_mutt_step_t  ngx_mutt_events_explain[] = {
     { "begin", ngx_mutt_explain_begin },
     { "audited", ngx_mutt_explain_audited },
     { "look", ngx_mutt_explain_look },
+    { "attempts", ngx_mutt_explain_attempts },
     { "rules", ngx_mutt_explain_rules },
     { "turn", ngx_mutt_explain_turn },
     { "answer", ngx_mutt_explain_answer },
@@ -127,6 +131,7 @@ ngx_mutt_trial_cleanup(void *data)
     mutt_trial_destroy(t->trial);
     mutt_buf_done(&t->b);
     mutt_buf_done(&t->steps);
+    mutt_buf_done(&t->attempts);
 
     if (t->turn.posted) {
         ngx_delete_posted_event(&t->turn);
@@ -162,6 +167,7 @@ ngx_mutt_trial_begin(ngx_mutt_flow_t *flow)
     t->input.severity = MUTT_SEVERITY_NONE;
     mutt_buf_init(&t->b, NGX_MUTT_TRIAL_ANSWER);
     mutt_buf_init(&t->steps, NGX_MUTT_TRIAL_ANSWER);
+    mutt_buf_init(&t->attempts, NGX_MUTT_TRIAL_ATTEMPTS);
     cln->handler = ngx_mutt_trial_cleanup;
     cln->data = t;
     flow->data = t;
@@ -1106,6 +1112,42 @@ ngx_mutt_explain_look(ngx_mutt_flow_t *flow)
 
 
 static ngx_int_t
+ngx_mutt_explain_tried(ngx_mutt_flow_t *flow, struct redisReply *answer)
+{
+    redisReply        *reply = (redisReply *) answer;
+    ngx_mutt_trial_t  *t = flow->data;
+
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        return ngx_mutt_flow_no_redis(flow);
+    }
+
+    /* a list of JSON objects, as the forwarder left it */
+    if (reply->type == REDIS_REPLY_STRING) {
+        mutt_buf_add(&t->attempts, reply->str, reply->len);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mutt_explain_attempts(ngx_mutt_flow_t *flow)
+{
+    ngx_mutt_trial_t  *t = flow->data;
+
+    if (ngx_mutt_flow_ask(flow, 3, ngx_mutt_explain_tried) != NGX_OK) {
+        return ngx_mutt_flow_no_redis(flow);
+    }
+
+    ngx_mutt_redis_text("HGET");
+    ngx_mutt_redis_text(mutt_keys[MUTT_KEY_ATTEMPTS]);
+    ngx_mutt_redis_text(t->id);
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
 ngx_mutt_explain_rules(ngx_mutt_flow_t *flow)
 {
     ngx_mutt_trial_t  *t = flow->data;
@@ -1138,6 +1180,8 @@ ngx_mutt_explain_answer(ngx_mutt_flow_t *flow)
     mutt_buf_addf(&b, "{\"event_id\":\"%s\",\"state\":\"%s\",\"steps\":[",
                   t->id, t->state);
     mutt_buf_add_str(&b, mutt_buf_str(&t->steps));
+    MUTT_BUF_LIT(&b, "],\"deliveries\":[");
+    mutt_buf_add_str(&b, mutt_buf_str(&t->attempts));
     MUTT_BUF_LIT(&b, "],\"event\":");
 
     if (!t->event) {

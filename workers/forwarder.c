@@ -16,6 +16,7 @@
 #include "domain/mutt_alert.h"
 #include "domain/mutt_trace.h"
 #include "domain/mutt_webhook.h"
+#include "io/mutt_attempts.h"
 #include "io/mutt_http.h"
 #include "io/mutt_outbox.h"
 #include "run/mutt_worker.h"
@@ -75,6 +76,7 @@ typedef struct {
     mutt_usec_t held_until;
     bool blocked;     /* told of the present hold already */
     char failure[32]; /* the last one */
+    mutt_attempts_t attempts;
 } forwarder_t;
 
 
@@ -549,6 +551,32 @@ tell_delivered(mutt_run_t *run, const slot_t *slot, long status)
 }
 
 
+/* What is delivered at the first attempt needs no history. */
+static void
+note_attempt(forwarder_t *f, const slot_t *slot, const mutt_http_done_t *done,
+             const char *reason)
+{
+    static const char *const outcomes[] = {
+        [MUTT_SENT_OK] = "delivered",    [MUTT_SENT_RETRY] = "retry",
+        [MUTT_SENT_DLQ] = "dead_letter", [MUTT_SENT_DEAD] = "dead",
+        [MUTT_SENT_BACK] = "held",
+    };
+    bool delivered = slot->settle.sent == MUTT_SENT_OK;
+    mutt_attempt_t attempt = {
+        .at = mutt_time_now(),
+        .number = slot->delivery.attempts + 1,
+        .outcome = outcomes[slot->settle.sent],
+        .reason = delivered ? "" : reason,
+        .status = done->send == MUTT_SEND_ANSWERED ? done->status : 0,
+        .seconds = done->seconds,
+    };
+
+    if (!delivered || slot->delivery.attempts > 0) {
+        mutt_attempts_add(&f->attempts, slot->delivery.event_id, &attempt);
+    }
+}
+
+
 static void
 on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
 {
@@ -599,6 +627,8 @@ on_done(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
         decide_refused(run, f, slot, done->status);
         break;
     }
+
+    note_attempt(f, slot, done, reason);
 }
 
 
@@ -710,7 +740,11 @@ move_due(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, mutt_err_t *err)
 
     f->due_at = now + DUE_EVERY;
 
-    return mutt_outbox_due(mutt_run_queue(run), &f->names, &moved, err);
+    mutt_rc_t rc = mutt_attempts_flush(&f->attempts, mutt_run_redis(run), err);
+
+    return rc == MUTT_OK
+               ? mutt_outbox_due(mutt_run_queue(run), &f->names, &moved, err)
+               : rc;
 }
 
 
