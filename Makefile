@@ -50,7 +50,7 @@ WEB_SRC := $(shell find web/src -type f)
 SHIMS := $(patsubst t/fault/shims/%.c,$(BUILD)/t/fault/%.so, \
 	$(wildcard t/fault/shims/*.c))
 
-.PHONY: all module workers web units benches up down status clean-data test \
+.PHONY: all module workers web units benches setup up down status clean-data test \
 	faults lint format docs screenshots bench bench-full clean help
 
 all: $(BUILD)/libmutt.a workers module web
@@ -66,6 +66,7 @@ units: $(UNITS) $(SHIMS)
 benches: $(BENCHES)
 
 help:
+	@echo 'make setup       install what a stack needs, and build'
 	@echo 'make up          build, start a private stack, print how to reach it'
 	@echo 'make down        stop it; its data stays'
 	@echo 'make status      what of it runs'
@@ -80,10 +81,12 @@ help:
 	@echo 'make             build into build/; BUILD=dir SAN=1 for sanitizers'
 	@echo 'make clean       delete what was built'
 
-up:
+setup:
 	@tools/packages run
 	@echo 'Building ...'
 	@$(SUBMAKE) all
+
+up: setup
 	@tools/mutt-stack up
 
 down status clean-data:

@@ -18,29 +18,24 @@ static const muttdev_command_t help_command = {
 };
 
 static const muttdev_command_t *const commands[] = {
-    &muttdev_queues,
-    &muttdev_slo,
-    &muttdev_config_list,
-    &muttdev_config_get,
-    &muttdev_config_set,
-    &muttdev_config_unset,
-    &muttdev_config_history,
-    &muttdev_rules_list,
-    &muttdev_keys_list,
-    &muttdev_keys_add,
-    &muttdev_keys_rotate,
-    &muttdev_keys_revoke,
-    &muttdev_dlq_list,
-    &muttdev_dlq_show,
-    &muttdev_dlq_replay,
-    &muttdev_dlq_purge,
-    &muttdev_retention,
-    &muttdev_check_ledger,
-    &muttdev_check_orphans,
-    &muttdev_check_promise,
-    &muttdev_version,
-    &help_command,
-    NULL,
+    &muttdev_setup,          &muttdev_up,
+    &muttdev_down,           &muttdev_status,
+    &muttdev_doctor,         &muttdev_logs,
+    &muttdev_queues,         &muttdev_slo,
+    &muttdev_config_list,    &muttdev_config_get,
+    &muttdev_config_set,     &muttdev_config_unset,
+    &muttdev_config_history, &muttdev_rules_list,
+    &muttdev_rules_export,   &muttdev_rules_import,
+    &muttdev_rules_test,     &muttdev_keys_list,
+    &muttdev_keys_add,       &muttdev_keys_rotate,
+    &muttdev_keys_revoke,    &muttdev_dlq_list,
+    &muttdev_dlq_show,       &muttdev_dlq_replay,
+    &muttdev_dlq_purge,      &muttdev_send,
+    &muttdev_load,           &muttdev_e2e,
+    &muttdev_partitions,     &muttdev_retention,
+    &muttdev_check_ledger,   &muttdev_check_orphans,
+    &muttdev_check_promise,  &muttdev_version,
+    &help_command,           NULL,
 };
 
 
@@ -150,12 +145,19 @@ find(int argc, char **argv, int *words)
 static int
 unknown(int argc, char **argv)
 {
-    (void) fprintf(stderr, "muttdev: no command \"%s%s%s\"\n", argv[0],
-                   argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+    size_t len = strlen(argv[0]);
+    bool group = false;
 
-    if (!list_group(stderr, argv[0])) {
-        list(stderr);
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        group = group || (strncmp(commands[i]->name, argv[0], len) == 0 &&
+                          commands[i]->name[len] == ' ');
     }
+
+    (void) fprintf(stderr,
+                   "muttdev: no command \"%s%s%s\"; \"muttdev help%s%s\" "
+                   "lists them\n",
+                   argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "",
+                   group ? " " : "", group ? argv[0] : "");
 
     return MUTTDEV_USAGE;
 }

@@ -35,14 +35,27 @@ extern const muttdev_command_t muttdev_dlq_list;
 extern const muttdev_command_t muttdev_dlq_purge;
 extern const muttdev_command_t muttdev_dlq_replay;
 extern const muttdev_command_t muttdev_dlq_show;
+extern const muttdev_command_t muttdev_doctor;
+extern const muttdev_command_t muttdev_down;
+extern const muttdev_command_t muttdev_e2e;
 extern const muttdev_command_t muttdev_keys_add;
 extern const muttdev_command_t muttdev_keys_list;
 extern const muttdev_command_t muttdev_keys_revoke;
 extern const muttdev_command_t muttdev_keys_rotate;
+extern const muttdev_command_t muttdev_load;
+extern const muttdev_command_t muttdev_logs;
+extern const muttdev_command_t muttdev_partitions;
 extern const muttdev_command_t muttdev_queues;
 extern const muttdev_command_t muttdev_retention;
+extern const muttdev_command_t muttdev_rules_export;
+extern const muttdev_command_t muttdev_rules_import;
 extern const muttdev_command_t muttdev_rules_list;
+extern const muttdev_command_t muttdev_rules_test;
+extern const muttdev_command_t muttdev_send;
+extern const muttdev_command_t muttdev_setup;
 extern const muttdev_command_t muttdev_slo;
+extern const muttdev_command_t muttdev_status;
+extern const muttdev_command_t muttdev_up;
 extern const muttdev_command_t muttdev_version;
 
 /* Prints how a command is called, on stderr; returns MUTTDEV_USAGE. */
@@ -66,6 +79,12 @@ const char *muttdev_variable(const char *name);
 
 /* A variable of the environment alone; NULL when it is empty or not set. */
 const char *muttdev_environment(const char *name);
+
+/* A variable of the stack's mutt.env alone; NULL when there is none. */
+const char *muttdev_stack(const char *name);
+
+/* The state directory of the private stack; NULL when there is none. */
+const char *muttdev_home(void);
 
 /* Reads "60" or "60s" as seconds; false when it is neither. */
 bool muttdev_seconds(const char *text, double *seconds);

@@ -73,8 +73,8 @@ print_text(FILE *out, mutt_str_t text)
 int
 print_json(const json_t *value, bool one_line)
 {
-    size_t flags =
-        JSON_ENCODE_ANY | (one_line ? JSON_COMPACT : (size_t) JSON_INDENT(2));
+    size_t flags = JSON_ENCODE_ANY | JSON_REAL_PRECISION(9) |
+                   (one_line ? JSON_COMPACT : (size_t) JSON_INDENT(2));
     char *text = value == NULL ? NULL : json_dumps(value, flags);
 
     if (text == NULL) {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack.h"
+
 #define FILE_MAX 65536
 #define PATH_LEN 4096
 #define VARIABLES 64
@@ -17,6 +19,9 @@ static struct {
     const char *value;
 } variables[VARIABLES];
 static size_t n_variables;
+
+/* where the stack's state is; empty when there is none */
+static char home[PATH_LEN];
 
 
 static bool
@@ -52,11 +57,31 @@ take_line(char *line)
 }
 
 
-/* A stack that is not there is none. */
+/* The file of a stack in a directory; NULL when there is none. */
+static FILE *
+open_stack(const char *dir)
+{
+    char path[PATH_LEN + sizeof("/mutt.env")];
+
+    (void) snprintf(path, sizeof(path), "%s/mutt.env", dir);
+
+    FILE *f = fopen(path, "re");
+
+    if (f == NULL || realpath(dir, home) == NULL) {
+        home[0] = '\0';
+    }
+
+    return f;
+}
+
+
+/* $MUTT_HOME, or var here, or var of the clone that this program was built
+ * in.  A stack that is not there is none. */
 static void
 read_stack(void)
 {
     static bool done;
+    char path[PATH_LEN];
 
     if (done) {
         return;
@@ -64,12 +89,13 @@ read_stack(void)
 
     done = true;
 
-    const char *home = is_set("MUTT_HOME") ? getenv("MUTT_HOME") : "var";
-    char path[PATH_LEN];
+    FILE *f = open_stack(is_set("MUTT_HOME") ? getenv("MUTT_HOME") : "var");
+    const char *root = f == NULL && !is_set("MUTT_HOME") ? stack_root() : NULL;
 
-    (void) snprintf(path, sizeof(path), "%s/mutt.env", home);
-
-    FILE *f = fopen(path, "re");
+    if (root != NULL &&
+        snprintf(path, sizeof(path), "%s/var", root) < (int) sizeof(path)) {
+        f = open_stack(path);
+    }
 
     if (f == NULL) {
         return;
@@ -112,6 +138,30 @@ get(const char *name)
     }
 
     return strcmp(name, "DB_TIMEOUT_MS") == 0 ? "60000" : NULL;
+}
+
+
+const char *
+muttdev_stack(const char *name)
+{
+    read_stack();
+
+    for (size_t i = 0; i < n_variables; i++) {
+        if (strcmp(variables[i].name, name) == 0) {
+            return variables[i].value;
+        }
+    }
+
+    return NULL;
+}
+
+
+const char *
+muttdev_home(void)
+{
+    read_stack();
+
+    return home[0] == '\0' ? NULL : home;
 }
 
 

@@ -37,6 +37,15 @@ sub stack {
     return scalar `'$root/tools/mutt-stack' @command 2>&1`;
 }
 
+# muttdev, of a stack.
+sub muttdev {
+    my ($home, @command) = @_;
+
+    local $ENV{MUTT_HOME} = $home;
+    local $ENV{MUTT_PORT} = $port;
+    return scalar `'$root/build/muttdev' @command 2>&1`;
+}
+
 # What a shell makes of the stack's mutt.env.
 sub env_of {
     my ($home) = @_;
@@ -123,6 +132,12 @@ like(run_printed($said), qr/ 200$/, 'the printed curl line gives 200');
 ok(wait_until(1, sub { delivered($env) == $before + 1 }),
     'and its alert is at the sink within a second');
 
+$said = muttdev($first, 'status');
+is($?, 0, 'muttdev status finds it well') or diag($said);
+like($said, qr/^All is well\.$/m, 'and says so');
+like(muttdev($first, qw(logs alerter -n 1000)), qr/mutt-alerter .*started/,
+    'muttdev logs has its logs');
+
 my $pids = pids($first);
 
 unlike(join(' ', map { slurp("/proc/$_/cmdline") } values %$pids),
@@ -175,14 +190,15 @@ print $file "$$ 12345\n";
 close $file;
 my $forwarder = delete $pids->{forwarder};
 
-stack($first, 'down');
-ok(!(grep { -e "/proc/$_" } values %$pids), 'down leaves no process');
+is(muttdev($first, 'down', '--json'), qq({"done":true}\n), 'muttdev down');
+ok(!(grep { -e "/proc/$_" } values %$pids), 'leaves no process');
 ok(-e "/proc/$forwarder", 'and touches none that it cannot know for its own');
 kill 'TERM', $forwarder;
 
 my $rows = 'SELECT count(*) FROM event_audit_log';
 
-stack($first, 'up');
+$said = muttdev($first, 'up');
+is($?, 0, 'muttdev up') or diag($said);
 cmp_ok(`psql -XAt -d '$env->{DATABASE_URL}' -c '$rows'`, '>', 3,
     'the data is there after down and up');
 
