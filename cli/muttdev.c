@@ -21,6 +21,7 @@ static const muttdev_command_t *const commands[] = {
     &muttdev_setup,          &muttdev_up,
     &muttdev_down,           &muttdev_status,
     &muttdev_doctor,         &muttdev_logs,
+    &muttdev_tail,
     &muttdev_queues,         &muttdev_slo,
     &muttdev_config_list,    &muttdev_config_get,
     &muttdev_config_set,     &muttdev_config_unset,

@@ -55,6 +55,7 @@ extern const muttdev_command_t muttdev_send;
 extern const muttdev_command_t muttdev_setup;
 extern const muttdev_command_t muttdev_slo;
 extern const muttdev_command_t muttdev_status;
+extern const muttdev_command_t muttdev_tail;
 extern const muttdev_command_t muttdev_up;
 extern const muttdev_command_t muttdev_version;
 
