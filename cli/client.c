@@ -188,9 +188,7 @@ client_fetch(const client_request_t *what, long *status, mutt_buf_t *answer,
     if (rc == MUTT_OK && !mutt_buf_ok(answer)) {
         rc = mutt_fail(err, MUTT_NOMEM, "the answer is too long");
     } else if (rc == MUTT_OK && done.send != MUTT_SEND_ANSWERED) {
-        rc = mutt_fail(err, MUTT_UNAVAIL,
-                       "no answer from %.100s%s%.80s; is it up? \"muttdev "
-                       "status\" tells what runs",
+        rc = mutt_fail(err, MUTT_UNAVAIL, "no answer from %.100s%s%.100s",
                        what->address, done.error[0] == '\0' ? "" : ": ",
                        done.error);
     }
@@ -203,13 +201,32 @@ client_fetch(const client_request_t *what, long *status, mutt_buf_t *answer,
 
 
 mutt_rc_t
+client_answer(const client_request_t *what, mutt_buf_t *answer, mutt_err_t *err)
+{
+    long status = 0;
+    mutt_rc_t rc = client_fetch(what, &status, answer, err);
+
+    if (rc == MUTT_UNAVAIL) {
+        mutt_err_t cause = *err;
+
+        return mutt_fail(err, rc,
+                         "%.180s; is it up? \"muttdev status\" tells what runs",
+                         cause.text);
+    }
+
+    return rc == MUTT_OK && (status < 200 || status > 299)
+               ? client_refused(status, mutt_buf_str(answer), err)
+               : rc;
+}
+
+
+mutt_rc_t
 client_call(const options_t *options, const char *method, const char *path,
             mutt_str_t body, mutt_buf_t *answer, mutt_err_t *err)
 {
     char address[URL_SIZE];
     const char *base = client_url(options, err);
     const char *key;
-    long status = 0;
 
     if (base == NULL) {
         return err->rc;
@@ -230,11 +247,7 @@ client_call(const options_t *options, const char *method, const char *path,
         .body = body,
     };
 
-    rc = client_fetch(&what, &status, answer, err);
-
-    return rc == MUTT_OK && (status < 200 || status > 299)
-               ? client_refused(status, mutt_buf_str(answer), err)
-               : rc;
+    return client_answer(&what, answer, err);
 }
 
 

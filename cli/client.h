@@ -36,10 +36,15 @@ typedef struct {
     long timeout_ms; /* 0: as all */
 } client_request_t;
 
-/* MUTT_OK with the status and the body of any answer; MUTT_UNAVAIL with what
- * to do when there is none. */
+/* MUTT_OK with the status and the body of any answer; MUTT_UNAVAIL when there
+ * is none. */
 MUTT_CHECKED mutt_rc_t client_fetch(const client_request_t *what, long *status,
                                     mutt_buf_t *answer, mutt_err_t *err);
+
+/* MUTT_OK with the body of an answer that is a success; otherwise err says
+ * what failed and what to do. */
+MUTT_CHECKED mutt_rc_t client_answer(const client_request_t *what,
+                                     mutt_buf_t *answer, mutt_err_t *err);
 
 /*
  * Asks method and path, below /api/v2/.  body is JSON, empty for none.

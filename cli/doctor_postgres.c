@@ -33,7 +33,7 @@ check_version(doctor_report_t *report, mutt_pg_t *pg)
     long version = strtol(mutt_rows_get(rows, 0, 0), NULL, 10);
     double its = strtod(mutt_rows_get(rows, 0, 1), NULL);
     double local =
-        (double) (before + (mutt_time_now() - before) / 2) / MUTT_USEC_SEC;
+        ((double) before + (double) mutt_time_now()) / 2 / MUTT_USEC_SEC;
     double apart = its > local ? its - local : local - its;
 
     doctor_say(report, "postgresql version",

@@ -158,7 +158,7 @@ check_clock(doctor_report_t *report, check_t *check)
     }
 
     double local =
-        (double) (before + (mutt_time_now() - before) / 2) / MUTT_USEC_SEC;
+        ((double) before + (double) mutt_time_now()) / 2 / MUTT_USEC_SEC;
     double its = strtod(reply->items[0]->str.data, NULL) +
                  strtod(reply->items[1]->str.data, NULL) / 1e6;
     double apart = its > local ? its - local : local - its;

@@ -125,7 +125,6 @@ send_event(trip_t *trip, mutt_err_t *err)
     const char *key = NULL;
     const char *base = client_url(trip->options, err);
     mutt_buf_t answer;
-    long status = 0;
 
     if (base == NULL ||
         client_key(trip->options, "MUTT_INGEST_KEY", &key, err) != MUTT_OK) {
@@ -145,11 +144,7 @@ send_event(trip_t *trip, mutt_err_t *err)
 
     mutt_buf_init(&answer, PATH_SIZE * 8);
 
-    mutt_rc_t rc = client_fetch(&what, &status, &answer, err);
-
-    if (rc == MUTT_OK && status != 200) {
-        rc = client_refused(status, mutt_buf_str(&answer), err);
-    }
+    mutt_rc_t rc = client_answer(&what, &answer, err);
 
     if (rc == MUTT_OK) {
         json_t *said = json_loadb(answer.data, answer.len, 0, NULL);

@@ -186,17 +186,17 @@ run(int argc, char **argv)
 
     l.times = calloc((size_t) l.count, sizeof(double));
 
-    sender_t *sender = l.times == NULL ? NULL
-                                       : sender_create(&options, threads, gzip,
-                                                       on_done, &l, &err);
-    mutt_usec_t started = mutt_time_mono();
-
     if (l.times == NULL) {
         (void) mutt_fail(&err, MUTT_NOMEM, "out of memory");
+        return api_failed(&muttdev_load, &err);
     }
 
+    sender_t *sender =
+        sender_create(&options, threads, gzip, on_done, &l, &err);
+    mutt_usec_t started = mutt_time_mono();
+
     status =
-        err.rc == MUTT_OK && send_all(&l, sender, &err) == MUTT_OK
+        sender != NULL && send_all(&l, sender, &err) == MUTT_OK
             ? report(&l, (double) (mutt_time_mono() - started) / MUTT_USEC_SEC)
             : api_failed(&muttdev_load, &err);
 

@@ -201,7 +201,7 @@ print_table(const json_t *rows, const column_t *columns)
         return;
     }
 
-    for (size_t k = 0; columns[k].title != NULL && k < COLUMNS; k++) {
+    for (size_t k = 0; k < COLUMNS && columns[k].title != NULL; k++) {
         widths[k] = strlen(columns[k].title);
 
         json_array_foreach(rows, i, row)
