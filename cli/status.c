@@ -104,6 +104,30 @@ ask_health(const look_t *look, const stack_part_t *part)
 }
 
 
+/* What nginx says of the servers behind everything: said first, since what
+ * else is wrong follows from it. */
+static void
+look_at_servers(look_t *look, const json_t *health)
+{
+    const char *redis = print_member(health, "redis");
+    const char *database = print_member(health, "database");
+
+    if (strcmp(redis, "-") != 0 && strcmp(redis, "connected") != 0) {
+        add_problem(look,
+                    "Redis does not answer (%s): no event is taken. Start it; "
+                    "\"muttdev doctor\" says where it is looked for.",
+                    redis);
+    }
+
+    if (strcmp(database, "-") != 0 && strcmp(database, "connected") != 0) {
+        add_problem(look,
+                    "PostgreSQL does not answer (%s): events are taken and "
+                    "wait. Start it; \"muttdev doctor\" says more.",
+                    database);
+    }
+}
+
+
 static void
 look_at_parts(look_t *look)
 {
@@ -112,6 +136,8 @@ look_at_parts(look_t *look)
         json_t *health = ask_health(look, part);
         const char *state = print_member(health, "state");
         const char *service = print_member(health, "service");
+
+        look_at_servers(look, health);
 
         if (strcmp(state, "down") == 0) {
             add_problem(look,
@@ -155,6 +181,12 @@ static void
 look_at_pipeline(look_t *look)
 {
     mutt_err_t err = { 0 };
+
+    const json_t *nginx = json_array_get(look->parts, 0);
+
+    if (strcmp(print_member(nginx, "state"), "down") == 0) {
+        return;
+    }
 
     look->pipeline = client_json(look->options, "GET", "status", NULL, &err);
     look->ledger = look->pipeline == NULL ? NULL
@@ -267,6 +299,28 @@ show_ledger(const json_t *ledger)
 }
 
 
+/* How many letters are dead: no fault now, but somebody's. */
+static json_int_t
+dead_letters(const look_t *look)
+{
+    static const char *const names[] = { "alerter", "moog", "dead" };
+    json_int_t n = 0;
+    size_t i;
+    const json_t *queue;
+
+    json_array_foreach(json_object_get(look->pipeline, "queues"), i, queue)
+    {
+        for (size_t k = 0; k < 3; k++) {
+            if (strcmp(print_member(queue, "name"), names[k]) == 0) {
+                n += json_integer_value(json_object_get(queue, "depth"));
+            }
+        }
+    }
+
+    return n;
+}
+
+
 static void
 show(const look_t *look)
 {
@@ -291,6 +345,14 @@ show(const look_t *look)
 
     if (look->ledger != NULL) {
         show_ledger(look->ledger);
+    }
+
+    json_int_t dead = dead_letters(look);
+
+    if (dead > 0) {
+        (void) printf("\nDead letters: %" JSON_INTEGER_FORMAT
+                      "; \"muttdev dlq list\" says why.\n",
+                      dead);
     }
 
     if (json_array_size(look->problems) == 0) {

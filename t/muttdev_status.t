@@ -129,6 +129,12 @@ like(becomes(1, 'status'), qr/^- the webhook's breaker is OPEN/m,
     'so is an open breaker');
 $t->redis(qw(del mutt:circuit_breaker:moogsoft));
 
+unlike(becomes(0, 'status'), qr/Dead letters/, 'no letter is dead');
+$t->redis('lpush', 'mutt:dlq:dead', '{}');
+like(becomes(0, 'status'), qr/^Dead letters: 1; "muttdev dlq list"/m,
+    'one that is is mentioned, and is no fault');
+$t->redis(qw(del mutt:dlq:dead));
+
 $t->redis(qw(config set maxmemory-policy allkeys-lru));
 conf('what;');
 $cli->env(MOOG_HEALTH_URL => 'http://127.0.0.1:1/health');
@@ -164,6 +170,11 @@ $t->stop('alerter');
 ok(!decode_json($said)->{ok}, 'without an alerter an event stays on its way');
 is($t->sql('SELECT count(*) FROM alert_rules WHERE deleted_at IS NULL'), 0,
     'and the rule is deleted all the same');
+
+$t->stop('redis');
+ok($t->wait_for(sub { ($cli->run('status'))[1]
+    =~ /^WHAT IS WRONG\n- Redis does not answer/m }, 20),
+    'a Redis that is away is said first');
 
 $cli->env(MUTT_URL => 'http://127.0.0.1:1');
 like(($cli->run('status'))[1], qr/^nginx +DOWN .*\n.*^- nginx is down/ms,
