@@ -65,6 +65,8 @@ struct ngx_mutt_flow_s {
     ngx_mutt_ctx_t            *ctx;
     const ngx_mutt_step_t     *step;      /* the next */
     ngx_mutt_query_t           query;
+    size_t                     limit;     /* of the body; 0: the usual one */
+    size_t                     max_elements;  /* of it; 0: the usual */
     const mutt_json_member_t  *members;   /* of the body, until the next */
     size_t                     n_members;
     ngx_mutt_fault_t           faults[NGX_MUTT_FAULTS];
@@ -75,6 +77,7 @@ struct ngx_mutt_flow_s {
     ngx_int_t                  rc;        /* of the answer */
     ngx_uint_t                 tries;
     void                      *data;      /* of the resource */
+    void                     (*leave)(void *data);  /* before the answer */
     struct ngx_mutt_ask_s     *ask;       /* a question to Redis */
     unsigned                   resumed:1;
 };
@@ -214,6 +217,12 @@ void ngx_mutt_refuse_others(ngx_mutt_flow_t *flow, const char *const *known);
 /* The name in the path as text; NULL where it can be no name. */
 const char *ngx_mutt_path_text(ngx_mutt_flow_t *flow);
 
+/* A version, of at most 28 bytes, as the header ETag of the answer. */
+ngx_int_t ngx_mutt_tag(ngx_mutt_flow_t *flow, const char *version);
+
+/* Whether If-Match, if it was sent, has the version. */
+ngx_flag_t ngx_mutt_tag_meant(ngx_mutt_flow_t *flow, const char *version);
+
 
 /* ngx_mutt_api_notice.c */
 
@@ -249,6 +258,16 @@ extern const ngx_mutt_step_t  ngx_mutt_teams_list[];
 extern const ngx_mutt_step_t  ngx_mutt_teams_create[];
 extern const ngx_mutt_step_t  ngx_mutt_teams_update[];
 extern const ngx_mutt_step_t  ngx_mutt_teams_delete[];
+
+/* The members of the flow as a host and its team; NULL: noted why not. */
+const char *ngx_mutt_take_host(ngx_mutt_flow_t *flow);
+const char *ngx_mutt_take_team(ngx_mutt_flow_t *flow);
+
+
+/* ngx_mutt_api_import.c */
+
+extern const ngx_mutt_step_t  ngx_mutt_rules_export[];
+extern const ngx_mutt_step_t  ngx_mutt_rules_import[];
 
 
 /* ngx_mutt_api_audit.c */

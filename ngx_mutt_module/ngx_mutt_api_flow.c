@@ -9,7 +9,8 @@
 #include "ngx_mutt_api.h"
 
 
-#define NGX_MUTT_API_BODY  65536
+#define NGX_MUTT_API_BODY     65536
+#define NGX_MUTT_API_MEMBERS  64      /* of a large body, at the top */
 
 
 /* a question to Redis; outlives the request that asked */
@@ -60,11 +61,23 @@ ngx_mutt_flow(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
 }
 
 
+/* What was kept for it is free before the client has read its answer. */
+static void
+ngx_mutt_flow_leave(ngx_mutt_flow_t *flow)
+{
+    if (flow->leave != NULL) {
+        flow->leave(flow->data);
+        flow->leave = NULL;
+    }
+}
+
+
 static void
 ngx_mutt_flow_cleanup(void *data)
 {
     ngx_mutt_flow_t  *flow = data;
 
+    ngx_mutt_flow_leave(flow);
     ngx_mutt_pg_release(&flow->query);
 
     if (flow->ask != NULL) {
@@ -103,6 +116,8 @@ ngx_mutt_flow_go(ngx_mutt_flow_t *flow, ngx_int_t rc)
     if (rc == NGX_AGAIN) {
         return;
     }
+
+    ngx_mutt_flow_leave(flow);
 
     if (flow->resumed) {
         ngx_mutt_finish(flow->request, flow->rc);
@@ -246,7 +261,7 @@ ngx_mutt_flow_too_large(ngx_mutt_flow_t *flow)
 {
     char  extra[48];
 
-    (void) snprintf(extra, sizeof(extra), ",\"limit\":%d", NGX_MUTT_API_BODY);
+    (void) snprintf(extra, sizeof(extra), ",\"limit\":%zu", flow->limit);
     flow->rc = ngx_mutt_send_error(flow->request, MUTT_API_PAYLOAD_TOO_LARGE,
                                    mutt_str(extra));
 
@@ -262,7 +277,11 @@ ngx_mutt_step_body(ngx_mutt_flow_t *flow)
 
     r = flow->request;
 
-    if (r->headers_in.content_length_n > NGX_MUTT_API_BODY) {
+    if (flow->limit == 0) {
+        flow->limit = NGX_MUTT_API_BODY;
+    }
+
+    if (r->headers_in.content_length_n > (off_t) flow->limit) {
         return ngx_mutt_flow_too_large(flow);
     }
 
@@ -272,8 +291,7 @@ ngx_mutt_step_body(ngx_mutt_flow_t *flow)
         return NGX_DONE;
     }
 
-    rc = ngx_mutt_read_body(r, &flow->body, NGX_MUTT_API_BODY,
-                            ngx_mutt_flow_read);
+    rc = ngx_mutt_read_body(r, &flow->body, flow->limit, ngx_mutt_flow_read);
 
     if (rc != NGX_DONE) {
         flow->rc = rc;
@@ -299,6 +317,69 @@ ngx_mutt_step_optional_body(ngx_mutt_flow_t *flow)
     }
 
     return ngx_mutt_step_body(flow);
+}
+
+
+/* The members, whose names and texts are copied: their reader goes. */
+static mutt_json_status_t
+ngx_mutt_flow_keep(ngx_mutt_flow_t *flow)
+{
+    size_t               i;
+    mutt_json_member_t  *members;
+
+    members = ngx_palloc(flow->request->pool,
+                         NGX_MUTT_API_MEMBERS * sizeof(mutt_json_member_t));
+
+    if (flow->n_members > NGX_MUTT_API_MEMBERS || members == NULL) {
+        return members == NULL ? MUTT_JSON_NOMEM : MUTT_JSON_TOO_DEEP;
+    }
+
+    for (i = 0; i < flow->n_members; i++) {
+        members[i] = flow->members[i];
+        members[i].name.data = ngx_mutt_flow_text(flow, members[i].name);
+
+        if (members[i].type == MUTT_JSON_STRING) {
+            members[i].text.data = ngx_mutt_flow_text(flow, members[i].text);
+        }
+
+        if (members[i].name.data == NULL
+            || (members[i].type == MUTT_JSON_STRING
+                && members[i].text.data == NULL))
+        {
+            return MUTT_JSON_NOMEM;
+        }
+    }
+
+    flow->members = members;
+
+    return MUTT_JSON_OK;
+}
+
+
+/* Reads a body that may be large with a reader of its own. */
+static mutt_json_status_t
+ngx_mutt_flow_read_large(ngx_mutt_flow_t *flow, size_t *offset)
+{
+    mutt_json_reader_t  *reader;
+    mutt_json_status_t   status;
+
+    reader = mutt_json_reader_create();
+
+    if (reader == NULL) {
+        return MUTT_JSON_NOMEM;
+    }
+
+    status = mutt_json_read_large(reader, ngx_mutt_body_text(&flow->body),
+                                  flow->max_elements, &flow->members,
+                                  &flow->n_members, offset);
+
+    if (status == MUTT_JSON_OK) {
+        status = ngx_mutt_flow_keep(flow);
+    }
+
+    mutt_json_reader_destroy(reader);
+
+    return status;
 }
 
 
@@ -333,9 +414,12 @@ ngx_mutt_flow_parse(ngx_mutt_flow_t *flow)
     }
 
     offset = 0;
-    status = mutt_json_read_object(ngx_mutt_api_reader,
-                                   ngx_mutt_body_text(&flow->body),
-                                   &flow->members, &flow->n_members, &offset);
+    status = flow->max_elements > 0
+             ? ngx_mutt_flow_read_large(flow, &offset)
+             : mutt_json_read_object(ngx_mutt_api_reader,
+                                     ngx_mutt_body_text(&flow->body),
+                                     &flow->members, &flow->n_members,
+                                     &offset);
 
     if (status == MUTT_JSON_OK) {
         return NGX_OK;
@@ -370,6 +454,7 @@ ngx_mutt_flow_read(ngx_http_request_t *r)
     flow = ctx->data;
 
     if (ngx_mutt_flow_parse(flow) == NGX_DONE) {
+        ngx_mutt_flow_leave(flow);
         ngx_http_finalize_request(r, flow->rc);
         return;
     }
@@ -428,6 +513,7 @@ ngx_mutt_flow_queried(ngx_mutt_query_t *query)
     }
 
     (void) ngx_mutt_flow_broken(flow);
+    ngx_mutt_flow_leave(flow);
     ngx_mutt_finish(flow->request, flow->rc);
 }
 

@@ -172,7 +172,7 @@ ngx_mutt_is_hostname(mutt_str_t name)
 }
 
 
-static const char *
+const char *
 ngx_mutt_take_host(ngx_mutt_flow_t *flow)
 {
     mutt_str_t                 name;
@@ -198,7 +198,7 @@ ngx_mutt_take_host(ngx_mutt_flow_t *flow)
 }
 
 
-static const char *
+const char *
 ngx_mutt_take_team(ngx_mutt_flow_t *flow)
 {
     const mutt_json_member_t  *member;

@@ -500,3 +500,45 @@ ngx_mutt_path_text(ngx_mutt_flow_t *flow)
 
     return ngx_mutt_is_text(text) ? ngx_mutt_flow_text(flow, text) : NULL;
 }
+
+
+ngx_int_t
+ngx_mutt_tag(ngx_mutt_flow_t *flow, const char *version)
+{
+    char       text[32];
+    ngx_str_t  value;
+
+    (void) snprintf(text, sizeof(text), "\"%s\"", version);
+    value.data = (u_char *) ngx_mutt_flow_text(flow, mutt_str(text));
+    value.len = ngx_strlen(text);
+
+    return value.data == NULL ? NGX_ERROR
+           : ngx_mutt_add_header(flow->request, "ETag", &value);
+}
+
+
+ngx_flag_t
+ngx_mutt_tag_meant(ngx_mutt_flow_t *flow, const char *version)
+{
+    char          tag[32];
+    size_t        len;
+    u_char       *p, *last;
+    ngx_str_t    *sent;
+
+    sent = ngx_mutt_find_header(flow->request, "if-match", NULL);
+
+    if (sent == NULL || (sent->len == 1 && sent->data[0] == '*')) {
+        return 1;
+    }
+
+    len = snprintf(tag, sizeof(tag), "\"%s\"", version);
+    last = sent->data + sent->len;
+
+    for (p = sent->data; p + len <= last; p++) {
+        if (ngx_memcmp(p, tag, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

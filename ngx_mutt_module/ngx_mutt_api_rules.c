@@ -198,22 +198,6 @@ ngx_mutt_rule_select(ngx_mutt_flow_t *flow)
 }
 
 
-/* The version of a rule as the header ETag. */
-static ngx_int_t
-ngx_mutt_rule_tag(ngx_mutt_flow_t *flow, const char *etag)
-{
-    char       text[32];
-    ngx_str_t  value;
-
-    (void) snprintf(text, sizeof(text), "\"%s\"", etag);
-    value.data = (u_char *) ngx_mutt_flow_text(flow, mutt_str(text));
-    value.len = ngx_strlen(text);
-
-    return value.data == NULL ? NGX_ERROR
-           : ngx_mutt_add_header(flow->request, "ETag", &value);
-}
-
-
 static ngx_int_t
 ngx_mutt_rule_show(ngx_mutt_flow_t *flow)
 {
@@ -221,7 +205,7 @@ ngx_mutt_rule_show(ngx_mutt_flow_t *flow)
         return ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND);
     }
 
-    if (ngx_mutt_rule_tag(flow, ngx_mutt_pg_value(&flow->query, 0, 1).data)
+    if (ngx_mutt_tag(flow, ngx_mutt_pg_value(&flow->query, 0, 1).data)
         != NGX_OK)
     {
         return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
@@ -575,7 +559,7 @@ ngx_mutt_rule_created(ngx_mutt_flow_t *flow)
 
     if (value.data == NULL
         || ngx_mutt_add_header(flow->request, "Location", &value) != NGX_OK
-        || ngx_mutt_rule_tag(flow, ngx_mutt_pg_value(&flow->query, 0, 1).data)
+        || ngx_mutt_tag(flow, ngx_mutt_pg_value(&flow->query, 0, 1).data)
            != NGX_OK)
     {
         return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
@@ -600,34 +584,6 @@ ngx_mutt_rule_read(ngx_mutt_flow_t *flow)
 }
 
 
-/* Whether If-Match, if it was sent, has the version that was read. */
-static ngx_flag_t
-ngx_mutt_rule_matches(ngx_mutt_flow_t *flow, const char *etag)
-{
-    char          tag[32];
-    size_t        len;
-    u_char       *p, *last;
-    ngx_str_t    *sent;
-
-    sent = ngx_mutt_find_header(flow->request, "if-match", NULL);
-
-    if (sent == NULL || (sent->len == 1 && sent->data[0] == '*')) {
-        return 1;
-    }
-
-    len = snprintf(tag, sizeof(tag), "\"%s\"", etag);
-    last = sent->data + sent->len;
-
-    for (p = sent->data; p + len <= last; p++) {
-        if (ngx_memcmp(p, tag, len) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 static ngx_int_t
 ngx_mutt_rule_meant(ngx_mutt_flow_t *flow)
 {
@@ -644,11 +600,11 @@ ngx_mutt_rule_meant(ngx_mutt_flow_t *flow)
         return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
     }
 
-    if (ngx_mutt_rule_matches(flow, edit->etag)) {
+    if (ngx_mutt_tag_meant(flow, edit->etag)) {
         return NGX_OK;
     }
 
-    if (ngx_mutt_rule_tag(flow, edit->etag) != NGX_OK) {
+    if (ngx_mutt_tag(flow, edit->etag) != NGX_OK) {
         return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
     }
 
@@ -677,7 +633,7 @@ ngx_mutt_rule_again(ngx_mutt_flow_t *flow)
     flow->unsure = NULL;
 
     if (++flow->tries == NGX_MUTT_TRIES) {
-        return ngx_mutt_flow_error(flow, MUTT_API_PRECONDITION_FAILED);
+        return ngx_mutt_flow_away(flow, MUTT_API_BUSY);
     }
 
     ngx_mutt_flow_back(flow, ngx_mutt_rule_read);
@@ -695,7 +651,7 @@ ngx_mutt_rule_updated(ngx_mutt_flow_t *flow)
 
     ngx_mutt_rule_changed(flow);
 
-    if (ngx_mutt_rule_tag(flow, ngx_mutt_pg_value(&flow->query, 0, 0).data)
+    if (ngx_mutt_tag(flow, ngx_mutt_pg_value(&flow->query, 0, 0).data)
         != NGX_OK)
     {
         return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);

@@ -98,6 +98,16 @@ static const ngx_mutt_route_t  ngx_mutt_routes[] = {
                       ngx_mutt_rules_hits, "Show how often rules match",
                       RULE_HITS),
 
+    NGX_MUTT_RESOURCE(NGX_MUTT_GET, "/rules/export", NGX_MUTT_SCOPE_READ,
+                      ngx_mutt_rules_export,
+                      "Show all rules, hosts and teams as a file",
+                      RULES_EXPORT),
+
+    NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/rules/import", NGX_MUTT_SCOPE_WRITE,
+                      ngx_mutt_rules_import,
+                      "Make rules, hosts and teams those of a file",
+                      RULES_IMPORT),
+
     NGX_MUTT_RESOURCE(NGX_HTTP_POST, "/rules/test", NGX_MUTT_SCOPE_READ,
                       ngx_mutt_rules_test, "Try a rule on events",
                       RULES_TEST),

@@ -107,6 +107,34 @@ sub request {
 $t->wait_for(sub { $t->http('GET', '/api/v2/rules', undef,
     'X-API-KEY' => $key{read})->{code} == 200 }, 10, 'it is there');
 
+# the same by a session, of which each worker asks Redis
+my $in;
+
+$t->wait_for(sub {
+    $in = $t->http('POST', '/api/v2/session', qq({"api_key":"$key{admin}"}));
+    $in->{code} == 200;
+}, 10, 'signed in');
+
+my ($cookie) = ($in->{header}{'set-cookie'} // '') =~ /^([^;]*)/;
+
+# A change needs the session's token, whatever it is and whoever asks.
+sub session {
+    my ($method, $path, $body) = @_;
+
+    for my $token (undef, 'f' x 64) {
+        my $r = request($token ? 'a wrong token' : 'no token', $method, $path,
+            $body, Cookie => $cookie, $token ? ('X-CSRF-Token' => $token) : ());
+
+        is($r->{code}, 403, 'a cookie alone changes nothing');
+        is($r->{json}{code}, 'csrf_failed', 'and why is told');
+    }
+
+    my $r = request('a token', $method, $path, $body, Cookie => $cookie,
+        'X-CSRF-Token' => $in->{json}{csrf_token});
+
+    isnt($r->{json}{code}, 'csrf_failed', 'with its token it may');
+}
+
 for my $prefix ('/api/v1', '/api/v2', '') {
     for my $route (grep { $prefix ? $_->{api} : $_->{root} } @routes) {
         (my $path = "$prefix$route->{path}") =~ s/\{\w+\}/999999/g;
@@ -130,6 +158,9 @@ for my $prefix ('/api/v1', '/api/v2', '') {
             is($r->{json}{required_scope}, $route->{scope},
                 'and what it would take') if !$may && $known;
         }
+
+        session($method, $path, '{"wrong":1}') if $method ne 'GET'
+            && $route->{scope} ne 'none' && $path !~ /session/;
 
         # methods
         for my $other (grep { my $m = $_; !grep { $_ eq $m } @methods }
@@ -179,7 +210,8 @@ for my $prefix ('/api/v1', '/api/v2', '') {
             'Content-Type' => 'application/x-www-form-urlencoded')->{code},
             415, 'a form is no JSON') if $path !~ /config|rules.99/;
         is(request('too much', $method, $path,
-            '{"a":"' . 'x' x 9_000_000 . '"}', %admin)->{code}, 413,
+            '{"a":"' . 'x' x ($path =~ /import/ ? 17_000_000 : 9_000_000)
+            . '"}', %admin)->{code}, 413,
             'too much is too much') if $path !~ /config/;
     }
 }

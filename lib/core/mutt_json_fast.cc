@@ -703,3 +703,15 @@ mutt_json_read_item(mutt_json_reader_t *reader, mutt_str_t input,
 
     return read_bounded(reader, input, members, n, offset);
 }
+
+
+mutt_json_status_t
+mutt_json_read_large(mutt_json_reader_t *reader, mutt_str_t input,
+                     size_t max_elements, const mutt_json_member_t **members,
+                     size_t *n, size_t *offset)
+{
+    reader->max_depth = MUTT_JSON_DEPTH;
+    reader->max_elements = max_elements;
+
+    return read_bounded(reader, input, members, n, offset);
+}

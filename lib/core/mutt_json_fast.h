@@ -85,6 +85,12 @@ mutt_json_status_t mutt_json_read_item(mutt_json_reader_t *reader,
                                        const mutt_json_member_t **members,
                                        size_t *n, size_t *offset);
 
+/* As mutt_json_read_object(), of another number of elements in all. */
+mutt_json_status_t mutt_json_read_large(mutt_json_reader_t *reader,
+                                        mutt_str_t input, size_t max_elements,
+                                        const mutt_json_member_t **members,
+                                        size_t *n, size_t *offset);
+
 #ifdef __cplusplus
 }
 #endif

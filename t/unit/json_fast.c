@@ -147,6 +147,17 @@ caps_depth_elements_and_digits(void **state)
                      MUTT_JSON_OK);
     assert_int_equal(read_repeated("{\"a\":[0", ",0", 1023, "]}"),
                      MUTT_JSON_TOO_DEEP);
+
+    const mutt_json_member_t *members;
+    const char *five = "{\"a\":[1,2,3,4]}";
+    size_t n, offset;
+
+    assert_int_equal(
+        mutt_json_read_large(reader, mutt_str(five), 5, &members, &n, &offset),
+        MUTT_JSON_OK);
+    assert_int_equal(
+        mutt_json_read_large(reader, mutt_str(five), 4, &members, &n, &offset),
+        MUTT_JSON_TOO_DEEP);
     assert_int_equal(read_repeated("{\"a\":", "1", 512, "}"), MUTT_JSON_OK);
     assert_int_equal(read_repeated("{\"a\":", "1", 513, "}"),
                      MUTT_JSON_REFUSED);
