@@ -66,7 +66,6 @@ struct ngx_mutt_flow_s {
     const ngx_mutt_step_t     *step;      /* the next */
     ngx_mutt_query_t           query;
     size_t                     limit;     /* of the body; 0: the usual one */
-    size_t                     max_elements;  /* of it; 0: the usual */
     const mutt_json_member_t  *members;   /* of the body, until the next */
     size_t                     n_members;
     ngx_mutt_fault_t           faults[NGX_MUTT_FAULTS];
@@ -80,6 +79,7 @@ struct ngx_mutt_flow_s {
     void                     (*leave)(void *data);  /* before the answer */
     struct ngx_mutt_ask_s     *ask;       /* a question to Redis */
     unsigned                   resumed:1;
+    unsigned                   outline:1; /* what is in members is read later */
 };
 
 

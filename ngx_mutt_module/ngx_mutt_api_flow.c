@@ -369,9 +369,8 @@ ngx_mutt_flow_read_large(ngx_mutt_flow_t *flow, size_t *offset)
         return MUTT_JSON_NOMEM;
     }
 
-    status = mutt_json_read_large(reader, ngx_mutt_body_text(&flow->body),
-                                  flow->max_elements, &flow->members,
-                                  &flow->n_members, offset);
+    status = mutt_json_read_outline(reader, ngx_mutt_body_text(&flow->body),
+                                    &flow->members, &flow->n_members, offset);
 
     if (status == MUTT_JSON_OK) {
         status = ngx_mutt_flow_keep(flow);
@@ -414,7 +413,7 @@ ngx_mutt_flow_parse(ngx_mutt_flow_t *flow)
     }
 
     offset = 0;
-    status = flow->max_elements > 0
+    status = flow->outline
              ? ngx_mutt_flow_read_large(flow, &offset)
              : mutt_json_read_object(ngx_mutt_api_reader,
                                      ngx_mutt_body_text(&flow->body),

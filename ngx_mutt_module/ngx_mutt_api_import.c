@@ -17,7 +17,6 @@
 
 
 #define NGX_MUTT_IMPORT_BODY      (16 * 1024 * 1024)
-#define NGX_MUTT_IMPORT_ELEMENTS  1000000
 #define NGX_MUTT_IMPORT_TEXT      (48 * 1024 * 1024)
 #define NGX_MUTT_IMPORT_TURN      2000                 /* microseconds */
 #define NGX_MUTT_IMPORT_PAUSE     1
@@ -208,7 +207,7 @@ ngx_mutt_import_enter(ngx_mutt_flow_t *flow)
     flow->leave = ngx_mutt_import_leave;
     flow->data = import;
     flow->limit = NGX_MUTT_IMPORT_BODY;
-    flow->max_elements = NGX_MUTT_IMPORT_ELEMENTS;
+    flow->outline = 1;
 
     return NGX_OK;
 }
@@ -478,6 +477,11 @@ ngx_mutt_import_check_list(ngx_mutt_flow_t *flow,
         if (mutt_time_mono() >= until) {
             return NGX_AGAIN;
         }
+    }
+
+    if (list->walk.broken) {
+        ngx_mutt_import_fault(import, ngx_mutt_import_lists[import->list].name,
+                              -1, mutt_str(NULL), "is not strict JSON");
     }
 
     /* with its NUL it is PostgreSQL's */

@@ -225,7 +225,11 @@ for my $bad ([ 'reason', { rules => [] } ], [ 'rules', { reason => 'x' } ],
 
 is_deeply([ import({ rules => [ map { {} } 1 .. 500 ], reason => 'x' })->{json}
     {faults} ], [ 1500 ], 'all faults are counted');
-is(import('{"rules":')->{code}, 400, 'half a file is refused');
+is(import($_)->{code}, 400, "$_ is refused") for '{"rules":',
+    map { qq({"reason":"x","dry_run":true,"rules":$_}) } '[', '[{}', '[{},]',
+    '[,]', '[{}}', '[{}{}]', '[nonsense]', '[{"x":tru}]', '[{"a":1,"a":1}]',
+    '[["x"]', '{"x":nonsense}', 'nul';
+is(import(qq({"rules":["\xff"]}))->{code}, 400, 'and what is no UTF-8');
 is(import('{' . join(',', map { qq("a$_":1) } 1 .. 100) . '}')->{code}, 400,
     'and what is none');
 is($t->http('POST', '/api/v2/rules/import', $json->encode({ rules => [],
