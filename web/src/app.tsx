@@ -6,6 +6,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { health as askHealth } from './api/client';
 import type { Health } from './api/types';
+import { health as healthNow } from './lib/health';
 import { enable, enabled, known, useShortcuts, type Shortcut } from './lib/keys';
 import { back, usePoll, type Polled } from './lib/poll';
 import { go, href, usePlace } from './lib/router';
@@ -205,6 +206,10 @@ function Frame(): JSX.Element {
         document.title = `${screen?.title ?? 'Not found'} - MUTT`;
         main.current?.querySelector('h1')?.focus({ preventScroll: true });
     }, [screen]);
+
+    useEffect(() => {
+        healthNow.set(health.error === null ? health.data : null);
+    }, [health]);
 
     useEffect(() => {
         if (word === 'healthy') {

@@ -94,8 +94,8 @@ async function exchange(method: string, path: string, call: Call):
     }
 }
 
-export async function send<T>(method: string, path: string, call: Call = {}):
-    Promise<Answer<T>> {
+async function heard(method: string, path: string, call: Call):
+    Promise<readonly [Response, string]> {
     const response = await exchange(method, base + path, call);
     const text = await response.text();
 
@@ -107,6 +107,17 @@ export async function send<T>(method: string, path: string, call: Call = {}):
         }
         throw error;
     }
+    return [response, text];
+}
+
+/* The answer as it was written. */
+export async function text(path: string): Promise<string> {
+    return (await heard('GET', path, { timeout: 60_000 }))[1];
+}
+
+export async function send<T>(method: string, path: string, call: Call = {}):
+    Promise<Answer<T>> {
+    const [response, text] = await heard(method, path, call);
 
     try {
         return {
@@ -124,6 +135,55 @@ export async function get<T>(path: string, query?: Query,
     return (await send<T>('GET', path, {
         ...(query && { query }), ...(signal && { signal }),
     })).data;
+}
+
+const quiet = 45_000;          /* an answer that goes on has a beat of 15 s */
+
+/*
+ * Reads an answer that goes on, piece by piece, until the server ends it; fails
+ * when nothing is heard of it any more.
+ */
+export async function follow(path: string, query: Query, signal: AbortSignal,
+    opened: () => void, take: (piece: string) => void): Promise<void> {
+    const silence = new AbortController();
+    let timer = setTimeout(() => silence.abort(), 15_000);
+
+    try {
+        const response = await fetch(address(base + path, query), {
+            headers: { Accept: 'text/event-stream' }, cache: 'no-store',
+            credentials: 'same-origin', redirect: 'error',
+            signal: AbortSignal.any([silence.signal, signal]),
+        });
+
+        if (!response.ok || response.body === null) {
+            const error = fault(response, await response.text());
+
+            if (error.status === 401) {
+                onLost();
+            }
+            throw error;
+        }
+
+        const reader = response.body.pipeThrough(new TextDecoderStream())
+            .getReader();
+
+        opened();
+        for (;;) {
+            const { done, value } = await reader.read();
+
+            if (done) {
+                return;
+            }
+            clearTimeout(timer);
+            timer = setTimeout(() => silence.abort(), quiet);
+            take(value);
+        }
+    } catch (error) {
+        throw error instanceof ApiError || signal.aborted ? error
+            : new ApiError(0, 'unreachable', 'unreachable');
+    } finally {
+        clearTimeout(timer);
+    }
 }
 
 /* Health answers 503 with a body that says what is wrong. */

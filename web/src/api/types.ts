@@ -65,6 +65,16 @@ export interface Slo {
     slos: Objective[];
 }
 
+type Line = readonly (number | null)[];
+
+export interface SloHistory {
+    hours: number;
+    step_seconds: number;
+    evaluated_at: string[];
+    slos: { slo_name: string; actual_value: Line;
+        error_budget_remaining: Line | null; burn_rate: Line | null }[];
+}
+
 export interface Ledger {
     epoch: number;
     accepted: number;
@@ -159,6 +169,20 @@ export interface Events {
     logs: Event[];
     pagination: Pagination;
     next_cursor: string | null;
+}
+
+/* An event as the stream of live ones has it. */
+export interface LiveEvent {
+    event_id: string;
+    received_at: string;
+    hostname: string;
+    message: string;
+    trap_oid?: string | null;
+    syslog_severity: number | null;
+    matched_rule_id: number | null;
+    handling_decision: string | null;
+    forwarded_to_moog: boolean;
+    outcome: string;
 }
 
 export interface Key {

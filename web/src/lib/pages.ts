@@ -7,6 +7,7 @@ import { back } from './poll';
 
 interface Page<T> {
     readonly cursor: string | null;   /* what it is asked for with */
+    readonly start: number;
     readonly length: number;
     rows: readonly T[] | null;
     asked: boolean;
@@ -28,14 +29,19 @@ export interface Pages<T> {
     readonly total: number | null;
     readonly capped: boolean;
     readonly at: (index: number) => T | null;
+    /* among those that are in memory */
+    readonly find: (wanted: (row: T) => boolean) => readonly [number, T] | null;
     readonly sight: (first: number, last: number) => void;
     readonly refresh: () => void;
 }
 
 const kept = 20;
+const ahead = 200;                    /* rows that are had before their time */
 
 interface State<T> {
     pages: Page<T>[];
+    held: Set<Page<T>>;               /* pages with their rows */
+    count: number;
     next: string | null;
     ended: boolean;
     busy: boolean;
@@ -47,8 +53,8 @@ interface State<T> {
 
 export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
     Promise<Batch<T>>, key: string): Pages<T> {
-    const fresh = (): State<T> => ({ pages: [], next: null, ended: false,
-        busy: false, error: null, total: null, capped: false, use: 0 });
+    const fresh = (): State<T> => ({ pages: [], held: new Set(), count: 0,
+        next: null, ended: false, busy: false, error: null, total: null, capped: false, use: 0 });
     const state = useRef(fresh());
     const controller = useRef(new AbortController());
     const latest = useRef(ask);
@@ -78,12 +84,15 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
 
             if (page !== null) {
                 page.rows = batch.rows;
+                now.held.add(page);
             } else {
-                if (batch.rows.length > 0) {
-                    now.pages.push({ cursor: now.next,
-                        length: batch.rows.length, rows: batch.rows,
-                        asked: false, used: ++now.use });
-                }
+                const made = { cursor: now.next, start: now.count,
+                    length: batch.rows.length, rows: batch.rows, asked: false,
+                    used: ++now.use };
+
+                now.pages.push(made);
+                now.held.add(made);
+                now.count += made.length;
                 now.next = batch.next;
                 now.ended = batch.next === null;
                 /* a look of the server's that found nothing is no end */
@@ -108,11 +117,13 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
             void fetchPage(null);
         }
 
-        const held = now.pages.filter(p => p.rows !== null);
+        /* the first stays: asked again, it would begin with what came since */
+        const held = [...now.held].filter(p => p.cursor !== null)
+            .sort((a, b) => a.used - b.used);
 
-        held.sort((a, b) => a.used - b.used);
         for (const old of held.slice(0, Math.max(0, held.length - kept))) {
             old.rows = null;
+            now.held.delete(old);
         }
         draw(n => n + 1);
     }, []);
@@ -135,20 +146,26 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
         };
     }, [key, round]);
 
-    const find = (index: number): readonly [Page<T>, number] | null => {
-        let start = 0;
+    const now = state.current;
+    const { count } = now;
 
-        for (const page of state.current.pages) {
-            if (index < start + page.length) {
-                return [page, index - start];
+    const find = (index: number): readonly [Page<T>, number] | null => {
+        let low = 0, high = now.pages.length;
+
+        while (low < high) {
+            const middle = (low + high) >> 1;
+            const page = now.pages[middle];
+
+            if (page === undefined || index < page.start) {
+                high = middle;
+            } else if (index >= page.start + page.length) {
+                low = middle + 1;
+            } else {
+                return [page, index - page.start];
             }
-            start += page.length;
         }
         return null;
     };
-
-    const now = state.current;
-    const count = now.pages.reduce((n, p) => n + p.length, 0);
 
     return {
         count, ended: now.ended, loading: now.busy, error: now.error,
@@ -157,6 +174,17 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
             const found = find(index);
 
             return found?.[0].rows?.[found[1]] ?? null;
+        },
+        find: wanted => {
+            for (const page of now.held) {
+                const index = page.rows?.findIndex(wanted) ?? -1;
+                const row = page.rows?.[index];
+
+                if (row !== undefined) {
+                    return [page.start + index, row];
+                }
+            }
+            return null;
         },
         sight: (first, last) => {
             for (const index of new Set([first, Math.floor((first + last) / 2),
@@ -170,7 +198,7 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
                     }
                 }
             }
-            if (last + 60 >= count && now.error === null) {
+            if (last + ahead >= count && now.error === null) {
                 void fetchPage(null);
             }
         },

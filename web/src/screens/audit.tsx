@@ -17,7 +17,7 @@ import { Badge, Button, Copy, Empty, Moment, Page, Trouble, When, type Tone }
 import { Dialog } from '../ui/dialog';
 import { Diff, differing } from '../ui/diff';
 import { Choice, Text } from '../ui/form';
-import { Virtual } from '../ui/virtual';
+import { Still, Virtual } from '../ui/virtual';
 
 const names = ['changed_by', 'operation', 'table_name', 'record_key',
     'start_date', 'end_date'] as const;
@@ -160,8 +160,7 @@ export function Audit(): JSX.Element {
             total: list.pagination.total };
     }, JSON.stringify(settled));
     const id = Number(params.get('id') ?? 0);
-    const open = id === 0 ? null : Array.from({ length: pages.count },
-        (_, i) => pages.at(i)).find(c => c?.id === id) ?? null;
+    const open = id === 0 ? null : pages.find(c => c.id === id)?.[1] ?? null;
     const set = (name: string) => (value: string): void =>
         setParams({ [name]: value, id: null });
 
@@ -214,7 +213,8 @@ export function Audit(): JSX.Element {
                         <span role="columnheader">Did</span>
                         <span role="columnheader">What</span>
                         <span role="columnheader">Why</span></div>}
-                    row={i => <Row key={i} index={i} change={pages.at(i)} />} />}
+                    row={i => <Still key={i} of={[pages.at(i)]} draw={() =>
+                        <Row index={i} change={pages.at(i)} />} />} />}
             {open !== null && <ChangeDetail change={open}
                 onClose={() => setParams({ id: null })} />}
             {exporting && <Export filters={settled}

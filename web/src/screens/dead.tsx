@@ -230,8 +230,7 @@ export function DeadLetters(): JSX.Element {
     }, `${queue} ${JSON.stringify(filter)}`);
     const row = depths.data?.queues.find(q => q.queue === queue);
     const id = params.get('id');
-    const open = id === null ? null : Array.from({ length: pages.count },
-        (_, i) => pages.at(i)).find(l => l?.id === id) ?? null;
+    const open = id === null ? null : pages.find(l => l.id === id)?.[1] ?? null;
     const chosen = [...picked];
 
     const done = (): void => {

@@ -17,7 +17,7 @@ import { Badge, Button, Copy, Empty, Moment, Page, Trouble, type Tone }
 import { Dialog } from '../ui/dialog';
 import { Choice, Text } from '../ui/form';
 import { Raw } from '../ui/raw';
-import { Virtual } from '../ui/virtual';
+import { Still, Virtual } from '../ui/virtual';
 import { Explanation } from './explain';
 
 export const decisions = [...handlings, 'Unhandled'] as const;
@@ -67,8 +67,8 @@ function Row({ event, index, chosen }: { event: Event | null; index: number;
     );
 }
 
-export function EventDetail({ event, onClose }: { event: Event;
-    onClose: () => void }): JSX.Element {
+export function EventDetail({ event, onClose, whole = true }: { event: Event;
+    onClose: () => void; whole?: boolean }): JSX.Element {
     const { message, severity: level } = messageOf(event.raw_message);
 
     return (
@@ -96,8 +96,10 @@ export function EventDetail({ event, onClose }: { event: Event;
                     <Copy text={event.event_id} what="id" /></dd></div>
             </dl>
             <Explanation event={event} />
-            <h3>As received</h3>
-            <Raw text={event.raw_message} />
+            {whole ? <><h3>As received</h3>
+                <Raw text={event.raw_message} /></>
+                : <p class="dim">The audit does not have it: what no rule matches
+                    is kept only with audit_unhandled.</p>}
         </Dialog>
     );
 }
@@ -174,14 +176,13 @@ export function Events(): JSX.Element {
     }, JSON.stringify(settled));
     const filtered = names.some(name => filters[name] !== '');
 
-    const indices = Array.from({ length: pages.count }, (_, i) => i);
-    const index = chosen === null ? -1
-        : indices.find(i => pages.at(i)?.event_id === chosen) ?? -1;
+    const found = chosen === null ? null
+        : pages.find(e => e.event_id === chosen);
     const shared = usePoll(async s => chosen === null ? null
         : (await get<EventList>('audit-logs', { event_id: chosen, limit: 1 }, s))
             .logs[0] ?? null, 0, `event ${chosen ?? ''}`);
     const open = chosen === null ? null
-        : index >= 0 ? pages.at(index) : shared.data;
+        : found !== null ? found[1] : shared.data;
 
     const shortcuts = useMemo((): Shortcut[] => [
         { keys: 'r', what: 'Ask again', run: pages.refresh },
@@ -218,8 +219,12 @@ export function Events(): JSX.Element {
                         <span role="columnheader">Severity</span>
                         <span role="columnheader">Decision</span>
                         <span role="columnheader">Message</span></div>}
-                    row={i => <Row key={i} index={i} event={pages.at(i)}
-                        chosen={i === index} />} />}
+                    row={i => {
+                        const event = pages.at(i), on = i === found?.[0];
+
+                        return <Still key={i} of={[event, on]} draw={() =>
+                            <Row index={i} event={event} chosen={on} />} />;
+                    }} />}
             {open !== null && <EventDetail event={open}
                 onClose={() => setParams({ event: null })} />}
         </Page>

@@ -1,42 +1,79 @@
 // The objectives: what was promised, what was held, how fast the rest is used.
 
 import type { JSX } from 'preact';
-import { useRef } from 'preact/hooks';
 
 import { get } from '../api/client';
-import type { Objective, Slo as Answer, SloComponent } from '../api/types';
+import type { Objective, Slo as Answer, SloComponent, SloHistory }
+    from '../api/types';
 import { percent, ratio, words } from '../lib/format';
-import { usePoll } from '../lib/poll';
+import { usePoll, type Polled } from '../lib/poll';
+import { setParams, usePlace } from '../lib/router';
 import { Badge, Empty, Loading, Page, Panel, Stale, Trouble, When }
     from '../ui/basics';
-import { Chart } from '../ui/chart';
+import { Chart, Spark } from '../ui/chart';
+import { Choice } from '../ui/form';
 import { sloTone } from './overview';
-
-interface Sample {
-    readonly at: number;
-    readonly budgets: Readonly<Record<string, number | null>>;
-}
-
-/* What was seen since the page was opened; the server keeps the last alone. */
-const samples: Sample[] = [];
-
-function remember(answer: Answer): void {
-    const at = Math.floor(new Date(answer.evaluated_at ?? NaN).getTime() / 1000);
-
-    if (Number.isFinite(at) && samples.at(-1)?.at !== at) {
-        samples.push({ at, budgets: Object.fromEntries(
-            Object.entries(answer.components).map(([name, c]) =>
-                [name, c.error_budget_remaining])) });
-        samples.splice(0, Math.max(0, samples.length - 2880));
-    }
-}
 
 const windows = ['5m', '1h', '6h', '24h'] as const;
 
-function Component({ name, of }: { name: string; of: SloComponent }):
-    JSX.Element {
+const spans = [['24', '24 hours'], ['168', '7 days'], ['720', '30 days']] as const;
+
+type Values = readonly (number | null)[];
+
+interface Curve {
+    readonly times: readonly number[];
+    readonly values: Values;
+}
+
+/* A line is broken where nothing was evaluated for long. */
+function curve(history: SloHistory, values: Values): Curve {
+    const times: number[] = [], broken: (number | null)[] = [];
+
+    history.evaluated_at.forEach((text, i) => {
+        const at = Math.floor(new Date(text).getTime() / 1000);
+        const last = times.at(-1);
+
+        if (last !== undefined && at - last > 2 * history.step_seconds) {
+            times.push(last + history.step_seconds);
+            broken.push(null);
+        }
+        times.push(at);
+        broken.push(values[i] ?? null);
+    });
+    return { times, values: broken };
+}
+
+/* A component's budget is that of its availability. */
+function budgetOf(history: SloHistory, component: string): Curve | null {
+    const of = history.slos.find(s => s.slo_name.startsWith(`${component}_`)
+        && s.error_budget_remaining !== null)?.error_budget_remaining;
+
+    return of == null ? null : curve(history, of);
+}
+
+function Past({ name, history, span }: { name: string;
+    history: Polled<SloHistory>; span: string }): JSX.Element {
+    const of = history.data === null ? null : budgetOf(history.data, name);
+    const points = of?.values.filter(v => v !== null).length ?? 0;
+
+    return (
+        <>
+            <h3>Budget left over {span}</h3>
+            {history.data === null ? history.error === null
+                ? <Loading what="how it was" />
+                : <Trouble error={history.error} retry={history.refresh} />
+                : of === null || points < 2
+                ? <p class="dim">Two evaluations with traffic make a line.</p>
+                : <Chart label={`Budget left, ${words(name)}`} unit="ratio"
+                    height={120} times={of.times} values={of.values} span={[0, 1]}
+                    format={v => percent(v, 0)} />}
+        </>
+    );
+}
+
+function Component({ name, of, history, span }: { name: string;
+    of: SloComponent; history: Polled<SloHistory>; span: string }): JSX.Element {
     const left = of.error_budget_remaining;
-    const seen = samples.filter(s => s.budgets[name] != null);
 
     return (
         <Panel title={words(name)} aside={<Badge tone={sloTone[of.state]}>
@@ -60,12 +97,7 @@ function Component({ name, of }: { name: string; of: SloComponent }):
                         <dt>{w}</dt><dd>{ratio(rate)}</dd></div>
                 );
             })}</dl>
-            <h3>Budget left since this page was opened</h3>
-            {seen.length < 2 ? <p class="dim">Two evaluations make a line.</p>
-                : <Chart label={`Budget left, ${words(name)}`} unit="ratio"
-                    height={110} times={seen.map(s => s.at)}
-                    values={seen.map(s => s.budgets[name] ?? null)}
-                    format={v => percent(v, 0)} />}
+            <Past name={name} history={history} span={span} />
         </Panel>
     );
 }
@@ -75,18 +107,31 @@ function figure(s: Objective, n: number | null | undefined): string {
         ? `${n.toFixed(3)} s` : percent(n, 3);
 }
 
+function Line({ of, history }: { of: Objective; history: SloHistory | null }):
+    JSX.Element | null {
+    const values = history?.slos.find(s => s.slo_name === of.slo_name)
+        ?.actual_value;
+
+    return history === null || values === undefined ? null
+        : <Spark {...curve(history, values)}
+            label={`${words(of.slo_name)} over time, now ${
+                figure(of, of.actual_value)}`} />;
+}
+
 export function Slo(): JSX.Element {
+    const { params } = usePlace();
+    const [hours, span] = spans.find(([n]) => n === params.get('hours'))
+        ?? spans[0];
     const slo = usePoll(s => get<Answer>('slo', {}, s), 10_000, 'slo');
-    const known = useRef<Answer | null>(null);
+    const history = usePoll(s => get<SloHistory>('slo/history', { hours }, s),
+        60_000, `slo history ${hours}`);
     const data = slo.data;
 
-    if (data !== null && data !== known.current) {
-        known.current = data;
-        remember(data);
-    }
     return (
         <Page title="Objectives" lead="A burn rate of 1 uses the budget up just at
-            the end of the window.">
+            the end of the window." actions={
+            <Choice class="inline" label="Over" value={hours} options={spans}
+                onInput={v => setParams({ hours: v })} />}>
             <p class="summary">{data !== null && <>Over {data.window_hours} hours,
                 evaluated <When at={data.evaluated_at} />{' '}
                 {data.stale && <Badge tone="warn">stale</Badge>}</>}{' '}
@@ -101,12 +146,13 @@ export function Slo(): JSX.Element {
                             with <code>MUTT_WITH_PROMETHEUS=1 make up</code>.
                         </Empty>}
                     <div class="panels">{Object.entries(data.components)
-                        .map(([name, of]) =>
-                            <Component key={name} name={name} of={of} />)}</div>
+                        .map(([name, of]) => <Component key={name} name={name}
+                            of={of} history={history} span={span} />)}</div>
                     <div class="scroll objectives" tabIndex={0} role="region"
                         aria-label="Objectives, scrollable"><table>
                         <thead><tr><th>Objective</th><th>State</th>
                             <th class="n">Target</th><th class="n">Actual</th>
+                            <th>Over {span}</th>
                             <th class="n">Budget left</th><th class="n">Burn</th>
                         </tr></thead>
                         <tbody>{data.slos.map(s => (
@@ -120,6 +166,7 @@ export function Slo(): JSX.Element {
                                 <td class="n">{figure(s, s.target
                                     ?? s.target_seconds)}</td>
                                 <td class="n">{figure(s, s.actual_value)}</td>
+                                <td><Line of={s} history={history.data} /></td>
                                 <td class="n">{percent(s.error_budget_remaining, 1)}
                                 </td>
                                 <td class="n">{ratio(s.burn_rate)}</td>
