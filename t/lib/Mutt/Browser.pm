@@ -24,8 +24,12 @@ my $root = abs_path(dirname(__FILE__) . '/../../..');
 sub new {
     my ($class, $t, $script) = @_;
 
-    return bless { t => $t, script => $script, can => {} }, $class;
+    return bless { t => $t, script => $script, can => {}, deadline => 240 },
+        $class;
 }
+
+# Seconds that the script may take.
+sub deadline { $_[0]->{deadline} = $_[1]; return $_[0] }
 
 sub can_do {
     my ($self, %can) = @_;
@@ -54,7 +58,7 @@ sub run {
 
     # it has deadlines of its own, of which this is the last
     local $SIG{ALRM} = sub { kill 'TERM', $pid };
-    alarm 240;
+    alarm $self->{deadline};
 
     while (my $line = <$out>) {
         chomp $line;

@@ -3,43 +3,111 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 
-import type { Event } from '../api/types';
-import { brief, count, line, plural, severities, severity, words }
-    from '../lib/format';
+import { get } from '../api/client';
+import { explain } from '../api/errors';
+import type { Event, Events, LiveEvent } from '../api/types';
+import { useDebounced } from '../lib/debounce';
+import { brief, count, line, severities, severity, words } from '../lib/format';
+import { health } from '../lib/health';
 import { useShortcuts, type Shortcut } from '../lib/keys';
+import { usePoll } from '../lib/poll';
 import { href, setParams, usePlace } from '../lib/router';
-import { useStream, type Live as LiveEvent } from '../lib/stream';
-import { local, parse } from '../lib/time';
+import { useStore } from '../lib/store';
+import { useStream, type Stream } from '../lib/stream';
+import { ago, local, parse } from '../lib/time';
 import { Badge, Button, Empty, Page, type Tone } from '../ui/basics';
 import { Choice, Text } from '../ui/form';
-import { EventDetail, decisionTone, decisions, messageOf } from './events';
+import { Still } from '../ui/virtual';
+import { EventDetail, decisionTone, decisions } from './events';
 
-const states = { connecting: ['dim', 'connecting'], live: ['good', 'live'],
-    away: ['bad', 'away, trying again'] } as const satisfies
-    Record<string, readonly [Tone, string]>;
+/* What was decided; where nothing was, how it ended. */
+function decided(event: LiveEvent): string {
+    return event.handling_decision
+        ?? (event.outcome === 'unhandled' ? 'Unhandled' : event.outcome);
+}
+
+/* How it stands with what is shown, in a word and a sentence. */
+function standing(stream: Stream, paused: boolean, redis: boolean):
+    readonly [Tone, string, string] {
+    if (stream.state === 'away') {
+        return ['bad', 'away', `${explain(stream.error)} Tried again ${
+            stream.again === null ? 'soon' : ago(new Date(stream.again))}.`];
+    }
+    if (!redis) {
+        return ['bad', 'Redis is away', 'Nothing is decided until it is back; '
+            + 'then this goes on by itself.'];
+    }
+    return paused ? ['warn', 'paused', '']
+        : stream.state === 'connecting' ? ['dim', 'connecting', '']
+        : ['good', 'live', ''];
+}
+
+function Row({ event }: { event: LiveEvent }): JSX.Element {
+    const at = parse(event.received_at);
+    const decision = decided(event);
+
+    return (
+        <div role="row" class={`event ${event.outcome === 'earlier'
+            ? 'earlier' : ''}`}>
+            <span role="cell" class="at">{at === null ? '-' : local(at)}</span>
+            <span role="cell" class="host"><bdi>{line(event.hostname, 80)}</bdi>
+            </span>
+            <span role="cell" class={`severity s${String(event.syslog_severity)}`}>
+                {severity(event.syslog_severity)}</span>
+            <span role="cell" class="decision">
+                <Badge tone={decisionTone(decision)}>
+                    {words(line(decision, 40))}</Badge></span>
+            <span role="cell" class="message"><button type="button" class="link"
+                onClick={() => setParams({ event: event.event_id }, true)}>
+                <bdi>{line(event.message, 300)}</bdi></button></span>
+        </div>
+    );
+}
+
+/* The event that was chosen, as the audit has it, or as it was seen. */
+function Chosen({ id, seen }: { id: string; seen: LiveEvent | undefined }):
+    JSX.Element | null {
+    const audited = usePoll(async s => (await get<Events>('audit-logs',
+        { event_id: id, limit: 1 }, s)).logs[0] ?? null, 0, id);
+    const event: Event | null = audited.data ?? (seen === undefined ? null
+        : { ...seen, id: 0, event_timestamp: seen.received_at,
+            handling_decision: decided(seen), raw_message: seen.message });
+
+    return event === null ? null : <EventDetail event={event}
+        whole={audited.data !== null}
+        onClose={() => setParams({ event: null })} />;
+}
+
+const cleared = { hostname: null, severity: null, decision: null, rule_id: null,
+    q: null };
 
 export function Live(): JSX.Element {
     const { params } = usePlace();
     const [paused, setPaused] = useState(false);
-    const [open, setOpen] = useState<LiveEvent | null>(null);
-    const host = (params.get('hostname') ?? '').toLowerCase();
+    const redis = useStore(health)?.redis ?? 'connected';
+    const host = params.get('hostname') ?? '';
     const level = params.get('severity') ?? '';
     const rule = params.get('rule_id') ?? '';
     const decision = params.get('decision') ?? '';
-    const text = (params.get('q') ?? '').toLowerCase();
+    const text = params.get('q') ?? '';
+    const id = params.get('event');
+    const settled = useDebounced({ hostname: host.trim(), severity: level,
+        rule_id: /^[1-9]\d{0,8}$/.test(rule) ? rule : '', text }, 400);
 
-    const wanted = (event: LiveEvent): boolean => {
-        const { severity: n } = messageOf(event.raw_message);
-
-        return event.hostname.toLowerCase().includes(host)
-            && (level === '' || (typeof n === 'number' && n <= Number(level)))
-            && (rule === '' || String(event.matched_rule_id) === rule)
-            && (decision === '' || event.handling_decision === decision)
-            && (text === '' || event.raw_message.toLowerCase().includes(text));
-    };
-    const stream = useStream(paused, wanted);
+    const wanted = (event: LiveEvent): boolean =>
+        (host.trim() === '' || event.hostname.toLowerCase()
+            === host.trim().toLowerCase())
+        && (level === '' || (event.syslog_severity !== null
+            && event.syslog_severity <= Number(level)))
+        && (rule === '' || String(event.matched_rule_id) === rule)
+        && (decision === '' || decided(event) === decision)
+        && (text === '' || event.message.toLowerCase()
+            .includes(text.toLowerCase()));
+    const stream = useStream(paused, settled, wanted);
     const shown = stream.events.filter(wanted);
-    const [tone, word] = states[stream.state];
+    const [tone, word, sentence] = standing(stream, paused,
+        redis === 'connected');
+    const filtered = [host, level, rule, decision, text].some(v => v !== '');
 
     const shortcuts = useMemo((): Shortcut[] => [
         { keys: 'p', what: 'Pause, or go on', run: () => setPaused(p => !p) },
@@ -57,10 +125,9 @@ export function Live(): JSX.Element {
                         ? ` with ${count(stream.held)}` : ''}` : 'Pause'}</Button>
                 <Button keys="c" onClick={stream.clear}>Clear</Button></>}>
             <form class="filters" onSubmit={e => e.preventDefault()}>
-                <Text label="Host" type="search" search
-                    value={params.get('hostname') ?? ''}
+                <Text label="Host" type="search" search value={host}
                     onInput={hostname => setParams({ hostname })}
-                    placeholder="part of a name" />
+                    placeholder="whole name" />
                 <Choice label="Severity" value={level}
                     onInput={v => setParams({ severity: v })} options={[
                         ['', 'any'], ...severities.map((s, i) =>
@@ -70,63 +137,46 @@ export function Live(): JSX.Element {
                         ['', 'any'], ...decisions.map(d =>
                             [d, words(d)] as const)]} />
                 <Text label="Rule" value={rule} placeholder="id"
+                    error={/^\d*$/.test(rule) ? undefined : 'a number'}
                     onInput={v => setParams({ rule_id: v })} />
-                <Text label="Text" type="search" value={params.get('q') ?? ''}
+                <Text label="Text" type="search" value={text}
                     onInput={q => setParams({ q })}
-                    placeholder="anywhere in it" />
+                    placeholder="in the message" />
             </form>
-            <p class="summary">
-                <Badge tone={paused ? 'warn' : tone}>{paused ? 'paused' : word}
-                </Badge> {brief(stream.rate)}/s, {count(stream.seen)} seen
-                {stream.dropped > 0 && <>{', '}<b>{plural(stream.dropped,
-                    'event')} not shown</b>: they come faster than can be
-                read; filter them, or look in{' '}
-                <a href={href('events')}>Events</a></>}
+            <p class="summary live">
+                <Badge tone={tone}>{word}</Badge>
+                {stream.sampled && <Badge tone="info">sampled</Badge>}
+                <span>{brief(Math.round(stream.rate * 10) / 10)}/s,{' '}
+                    {count(stream.passed)} passed</span>
+                {stream.missed > 0 && <span><b>{count(stream.missed)} not
+                    shown</b>: more than one can read{filtered ? '' : '; filter'
+                    + ' them'}, or look in <a href={href('events')}>Events</a>
+                </span>}
+                {sentence !== '' && <span role="status">{sentence}</span>}
             </p>
             {shown.length === 0
-                ? <Empty title={stream.seen === 0 ? 'Waiting for the first event'
-                    : 'No event that passes the filters yet'}>
-                    {stream.seen === 0 ? <p>Send one to <code>/api/v2/ingest</code>;
-                        what a rule matches is here at once.</p>
-                        : <Button onClick={() => setParams({ hostname: null,
-                            severity: null, decision: null, rule_id: null,
-                            q: null })}>Clear the filters</Button>}</Empty>
+                ? <Empty title={filtered ? 'No event that passes the filters yet'
+                    : 'Waiting for the first event'}>
+                    {!filtered ? <p>Send one to <code>/api/v2/ingest</code>; it is
+                        here as soon as it is decided.</p>
+                        : <Button onClick={() => setParams(cleared)}>Clear the
+                            filters</Button>}</Empty>
                 : <div class="virtual" role="table" aria-label="Live events"
                     tabIndex={0}>
                     <div role="rowgroup">
                         <div role="row" class="event head">
-                            <span role="columnheader">Time (local)</span>
+                            <span role="columnheader">Received (local)</span>
                             <span role="columnheader">Host</span>
                             <span role="columnheader">Severity</span>
                             <span role="columnheader">Decision</span>
                             <span role="columnheader">Message</span></div>
-                        {shown.slice(0, 200).map(e => <Row key={e.event_id}
-                            event={e} onOpen={() => setOpen(e)} />)}
+                        {shown.slice(0, 200).map(e =>
+                            <Still key={e.event_id} of={[e]}
+                                draw={() => <Row event={e} />} />)}
                     </div>
                 </div>}
-            {open !== null && <EventDetail event={{ id: 0, ...open } as Event}
-                onClose={() => setOpen(null)} />}
+            {id !== null && <Chosen key={id} id={id}
+                seen={stream.events.find(e => e.event_id === id)} />}
         </Page>
-    );
-}
-
-function Row({ event, onOpen }: { event: LiveEvent; onOpen: () => void }):
-    JSX.Element {
-    const { message, severity: level } = messageOf(event.raw_message);
-    const at = parse(event.received_at);
-
-    return (
-        <div role="row" class="event">
-            <span role="cell" class="at">{at === null ? '-' : local(at)}</span>
-            <span role="cell" class="host"><bdi>{line(event.hostname, 80)}</bdi>
-            </span>
-            <span role="cell" class={`severity s${String(level)}`}>
-                {severity(level)}</span>
-            <span role="cell" class="decision">
-                <Badge tone={decisionTone(event.handling_decision)}>
-                    {words(line(event.handling_decision, 40))}</Badge></span>
-            <span role="cell" class="message"><button type="button" class="link"
-                onClick={onOpen}><bdi>{line(message, 300)}</bdi></button></span>
-        </div>
     );
 }
