@@ -7,12 +7,15 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::XS;
 use Mutt::Browser;
 use Mutt::Http;
 use Mutt::Test;
 use Test::More;
 
 my $t = Mutt::Test->new()->has(qw(redis postgres nginx sink alerter forwarder));
+
+my $json = JSON::XS->new->utf8->canonical;
 
 sub sink_answers {
     Mutt::Http::request($t->port('sink'), 'POST', "/control?status=$_[0]", '');
@@ -32,6 +35,21 @@ Mutt::Browser->new($t, 'journey')->can_do(
     'have a dead letter' => sub {
         $t->wait_for(sub { $t->redis('llen', 'mutt:dlq:moog') == 1 }, 30,
             'the refused alert is dead');
+    },
+    'bury five letters' => sub {
+        for my $n (1 .. 5) {
+            $t->redis('lpush', 'mutt:dlq:moog', $json->encode({
+                _attempts => 5, _replays => 0, _failed_reason => 'http 500',
+                _failed_at => '2026-01-01T00:00:00.000000Z',
+                _event_id => "01930000-0000-7000-8000-00000000000$n",
+                _received_at => '2026-01-01T00:00:00.000000Z',
+                _correlation_id => "c$n", _source => '1', rule_id => 1,
+                hostname => $n < 3 ? 'buried-a' : $n < 5 ? 'buried-b'
+                    : 'buried-c', message_body => "buried $n",
+                severity => 'Major', team_assignment => 'Doc',
+                handling => 'Page_only', raw_json => {} }));
+        }
+        $t->redis('hincrby', 'mutt:ledger', 'accepted', 5);
     },
     'see it delivered' => sub {
         $t->wait_for(sub { $t->sink_stats()->{distinct} == 3 }, 30,

@@ -76,6 +76,51 @@ await dialog.getByRole('tab', { name: 'History' }).click();
 await seen(dialog.getByText('the delorean pages now'), 'and tells its history');
 await dialog.getByRole('button', { name: 'Close' }).click();
 
+// another rule, tried before it is saved
+await goTo(page, '#/rules?id=new');
+await dialog.getByRole('textbox', { name: 'Text' }).fill('capacitor');
+await dialog.getByRole('combobox', { name: 'Team' }).fill('Marty');
+await dialog.getByLabel('Priority').fill('5');
+await dialog.getByRole('tab', { name: 'Test' }).click();
+
+const figure = name => dialog.locator('dl.row div').filter({ hasText: name })
+    .locator('dd');
+
+await figure('taken from others').waitFor();
+ok(await figure('taken from others').innerText() === '2',
+    'tried on what was audited, it says what it would take');
+ok(await figure('new').innerText() === '0', 'and what it would newly match');
+await seen(dialog.getByRole('row').filter({ hasText: 'flux capacitor' })
+    .getByRole('cell', { name: '2', exact: true }), 'and from whom');
+await dialog.getByLabel(/^An event/).fill('this capacitor is empty');
+await seen(dialog.getByText('it is the first that matches'),
+    'tried on what is pasted, it says that it decides');
+await dialog.getByLabel(/^An event/).fill('{"message": "nothing of it"}');
+await seen(dialog.locator('.badge').getByText('no match'), 'or that it does not');
+await dialog.getByRole('button', { name: 'Close' }).click();
+
+// a rule changed, and taken back
+const rule = page.locator('table.rules').getByRole('button',
+    { name: 'flux capacitor' });
+
+await rule.click();
+await dialog.getByLabel('Priority').fill('77');
+await dialog.getByLabel('Reason').fill('later is enough');
+await dialog.getByRole('button', { name: 'Save' }).click();
+await gone(dialog, 'a rule is changed');
+await seen(page.getByRole('cell', { name: /^77/ }), 'and stands where it was put');
+await rule.click();
+await dialog.getByRole('tab', { name: 'History' }).click();
+await seen(dialog.locator('.added').getByText('77'),
+    'its history has the difference');
+await dialog.getByRole('button', { name: 'Take these old values' }).first().click();
+ok(await dialog.getByLabel('Priority').inputValue() === '10',
+    'old values come back into the editor');
+await dialog.getByLabel('Reason').fill('it was right before');
+await dialog.getByRole('button', { name: 'Save' }).click();
+await gone(dialog, 'and are saved');
+await seen(page.getByRole('cell', { name: /^10/ }), 'so that it is reverted');
+
 // an alert that the webhook refuses
 await have('refuse alerts');
 await ingest(event('flux capacitor, refused'));
@@ -97,6 +142,34 @@ await page.getByRole('dialog', { name: 'Replay' })
 await seen(notice('1 letter sent back.'), 'it is replayed');
 await seen(page.getByText('Nothing lies here'), 'and lies there no more');
 await have('see it delivered');
+
+// many at a time
+await have('bury five letters');
+await page.getByRole('button', { name: 'Refresh' }).click();
+await page.getByLabel('Select letter 1', { exact: true }).check();
+await page.getByLabel('Select letter 2', { exact: true }).check();
+await page.getByRole('button', { name: 'Discard 2' }).click();
+
+const discard = page.getByRole('dialog', { name: 'Discard' });
+
+ok(await discard.getByRole('button', { name: 'Discard 2 letters' }).isDisabled(),
+    'a selection is not thrown away without a reason');
+await discard.getByLabel('Reason').fill('made up by a test');
+await discard.getByRole('button', { name: 'Discard 2 letters' }).click();
+await seen(notice('2 letters discarded.'), 'the selection is thrown away');
+await page.getByLabel('Host').fill('buried-b');
+await page.getByRole('button', { name: 'Discard matching' }).click();
+await seen(discard.getByText('where hostname is buried-b'),
+    'all that match: what matches is told');
+await discard.getByLabel('Reason').fill('all of that host');
+await discard.getByRole('button', { name: /^Discard 2 letters/ }).click();
+await seen(notice('2 letters discarded.'), 'with its number, and it is done');
+await page.getByLabel('Host').fill('');
+await seen(page.getByText('1 letter'), 'the other stays');
+await page.getByRole('button', { name: 'Replay all' }).click();
+await page.getByRole('dialog', { name: 'Replay' })
+    .getByRole('button', { name: 'Replay 1 letter' }).click();
+await seen(page.getByText('Nothing lies here'), 'until all are replayed');
 
 // how it stands
 await page.getByRole('link', { name: /^Overview/ }).click();
@@ -180,7 +253,9 @@ const changes = page.getByRole('table', { name: 'Changes' }).getByRole('row');
 
 for (const [what, title] of [
     [['create', 'rules', 'the delorean pages now'], 'the rule'],
+    [['rules', 'it was right before'], 'its reverting'],
     [['dead letters', 'the webhook is right again'], 'the replay'],
+    [['dead letters', 'all of that host'], 'the discarding'],
     [['settings', 'moog_rate_limit', 'a slower webhook'], 'the setting'],
     [['settings', 'moog_rate_limit', 'as it was'], 'its way back'],
     [['create', 'development hosts', 'lab-2'], 'a host'],

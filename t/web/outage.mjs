@@ -24,14 +24,23 @@ await have('start postgres');
 await gone(banner, 'its coming back too');
 await seen(healthy, 'all is well again');
 
+await goTo(page, '#/live');
+
+const state = page.locator('.summary.live .badge').first();
+
+await seen(state.getByText('live', { exact: true }), 'live events are followed');
 await have('stop redis');
 await seen(banner.filter({ hasText: 'Redis is away' }),
     'Redis going away is told');
+await seen(state.getByText(/away/), 'and that nothing comes of it');
 await have('start redis');
+await seen(state.getByText('live', { exact: true }),
+    'events are followed again by themselves');
 await gone(banner.filter({ hasText: 'Redis is away' }), 'its coming back too');
 await seen(page.getByRole('button', { name: 'Sign out' }),
     'the session has outlived it');
 
+await goTo(page, '#/rules');
 await have('stop nginx');
 await seen(banner.filter({ hasText: 'does not answer' }),
     'a server that does not answer is told');

@@ -147,6 +147,43 @@ await page.reload();
 await seen(page.getByText('No rule matches this search'),
     'so that it can be shared');
 
+await page.getByRole('button', { name: 'Show all' }).click();
+await page.getByLabel('State').selectOption('off');
+await page.locator('.frame').click({ position: { x: 700, y: 20 } });
+await page.keyboard.press('g');
+await page.keyboard.press('c');
+await seen(page.getByRole('heading', { name: 'Configuration' }), 'g c too');
+await page.goBack();
+await seen(page.getByRole('heading', { name: 'Rules', exact: true }),
+    'back is back');
+ok(await page.getByLabel('State').inputValue() === 'off',
+    'with what was chosen there');
+await page.keyboard.press('?');
+await page.getByLabel('Use single-key shortcuts').uncheck();
+await page.keyboard.press('Escape');
+await page.keyboard.press('g');
+await page.keyboard.press('a');
+await page.keyboard.press('n');
+ok(await page.getByRole('dialog').count() === 0 && page.url().includes('#/rules'),
+    'single keys can be switched off');
+await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+await page.getByLabel('Use single-key shortcuts').check();
+await page.keyboard.press('Escape');
+await page.keyboard.press('n');
+await seen(page.getByRole('dialog', { name: 'New rule' }), 'and on again');
+await page.keyboard.press('Escape');
+
+// less motion for who wants less
+const moving = () => page.evaluate(() => [...document.querySelectorAll('*')]
+    .filter(e => getComputedStyle(e).transitionDuration !== '0s').length);
+
+await page.getByRole('button', { name: 'Show all' }).click();
+await page.getByRole('switch').first().waitFor();
+ok(await moving() === 0, 'nothing moves for who wants no motion');
+await page.emulateMedia({ reducedMotion: 'no-preference' });
+ok(await moving() > 0, 'what does otherwise');
+await page.emulateMedia({ reducedMotion: 'reduce' });
+
 // how long until it can be used
 const start = performance.now();
 

@@ -107,18 +107,45 @@ function summary(act: Act, moved: Moved): string {
         + 'is shorter'].filter(Boolean).join(', ') + '.';
 }
 
+const countable = 5000;
+
+interface Counted {
+    readonly n: number;
+    readonly more: boolean;
+}
+
+/* How many a filter lets through, as far as one counts. */
+async function counted(queue: Queue, filter: Readonly<Record<string, string>>,
+    signal: AbortSignal): Promise<Counted> {
+    let n = 0, cursor: string | null = null;
+
+    do {
+        const list: Letters = await get<Letters>(`dead-letters/${queue}`,
+            { ...filter, limit: 200, cursor }, signal);
+
+        n += list.letters.length;
+        cursor = list.next_cursor;
+    } while (cursor !== null && n < countable);
+    return { n, more: cursor !== null };
+}
+
 function Doing({ queue, act, which, onClose, onDone }: { queue: Queue; act: Act;
     which: Which; onClose: () => void; onDone: () => void }): JSX.Element {
     const [moved, setMoved] = useState<Moved | null>(null);
-    const known = 'ids' in which ? which.ids.length : which.about;
-    const what = known !== null ? plural(known, 'letter')
-        : 'all letters that match';
     const filtered = !('ids' in which) && Object.keys(which.filter).length > 0;
+    const matching = usePoll<Counted>(async s => 'ids' in which
+        ? { n: which.ids.length, more: false }
+        : filtered ? counted(queue, which.filter, s)
+        : { n: which.about ?? 0, more: which.about === null }, 0, 'count');
+    const known = matching.data;
+    const what = known === null ? '...' : known.more
+        ? `more than ${plural(known.n, 'letter')}` : plural(known.n, 'letter');
 
     return (
         <Confirm danger={act === 'discard'} reason={act === 'discard'
             ? 'required' : 'optional'} onClose={onClose}
             title={act === 'replay' ? 'Replay' : 'Discard'}
+            ready={known !== null && (known.n > 0 || known.more)}
             act={`${act === 'replay' ? 'Replay' : 'Discard'} ${what}`}
             run={async reason => {
                 tell(summary(act, await move(queue, act, which, reason,
@@ -134,6 +161,9 @@ function Doing({ queue, act, which, onClose, onDone }: { queue: Queue; act: Act;
             {filtered && <p>In the queue <b>{queue}</b>, where {Object.entries(
                 which.filter).map(([name, value]) =>
                 `${words(name)} is ${line(value, 60)}`).join(' and ')}.</p>}
+            {known === null && (matching.error === null
+                ? <Loading what="how many they are" />
+                : <Trouble error={matching.error} retry={matching.refresh} />)}
             {moved !== null && <p role="status">{summary(act, moved)}{' '}
                 {count(moved.looked_at)} looked at.</p>}
         </Confirm>
@@ -248,8 +278,7 @@ export function DeadLetters(): JSX.Element {
     const set = (name: string) => (value: string): void =>
         setParams({ [name]: value, id: null });
     const all = (act: Act): void => setDoing({ act, which: { filter,
-        about: filtered ? pages.ended ? pages.count : null
-            : row?.depth ?? pages.total } });
+        about: row?.depth ?? pages.total } });
 
     return (
         <Page title="Dead letters" lead={`${about[queue][0]} ${about[queue][1]},

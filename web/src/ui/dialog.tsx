@@ -69,6 +69,7 @@ interface ConfirmProps {
     children: ComponentChildren;
     run: (reason: string) => Promise<void>;
     onClose: () => void;
+    ready?: boolean;             /* false: what it touches is not known yet */
 }
 
 /* Asks before something is done, with its reason, and shows why it failed. */
@@ -94,7 +95,8 @@ export function Confirm(props: ConfirmProps): JSX.Element {
         <Dialog title={props.title} onClose={props.onClose} actions={<>
             <Button onClick={props.onClose}>Cancel</Button>
             <Button kind={props.danger === true ? 'danger' : 'main'} busy={busy}
-                disabled={wants === 'required' && reason.trim() === ''}
+                disabled={props.ready === false
+                    || (wants === 'required' && reason.trim() === '')}
                 onClick={() => void run()}>{props.act}</Button>
         </>}>
             {props.children}
