@@ -89,6 +89,12 @@ for (const share of [0.5, 0, 0.9]) {
     ok(there !== null, `at ${share} of the list are its rows`);
 }
 
+// the one that is looked for, far back
+await page.getByLabel('Text').fill(`row ${rows}"`);
+await seen(page.getByText(`row ${rows}`, { exact: true }),
+    'one in the far past is found by its text');
+await seen(page.getByText(/^1 event/), 'and no other');
+
 // ten thousand a second
 const source = await flood(page, 10_000);
 const live = page.getByRole('table', { name: 'Live events' });

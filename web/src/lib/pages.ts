@@ -33,10 +33,15 @@ export interface Pages<T> {
     readonly find: (wanted: (row: T) => boolean) => readonly [number, T] | null;
     readonly sight: (first: number, last: number) => void;
     readonly refresh: () => void;
+    /* much was looked at for little: it goes on when it is told to */
+    readonly waiting: boolean;
+    readonly more: () => void;
 }
 
-const kept = 20;
+const kept = 4000;                    /* rows in memory */
 const ahead = 200;                    /* rows that are had before their time */
+const thin = 20;                      /* a page of fewer has found little */
+const looks = 12;                     /* such pages before one waits */
 
 interface State<T> {
     pages: Page<T>[];
@@ -44,6 +49,7 @@ interface State<T> {
     count: number;
     next: string | null;
     ended: boolean;
+    looks: number;                    /* pages in a row that found little */
     busy: boolean;
     error: unknown;
     total: number | null;
@@ -54,7 +60,7 @@ interface State<T> {
 export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
     Promise<Batch<T>>, key: string): Pages<T> {
     const fresh = (): State<T> => ({ pages: [], held: new Set(), count: 0,
-        next: null, ended: false, busy: false, error: null, total: null, capped: false, use: 0 });
+        next: null, ended: false, looks: 0, busy: false, error: null, total: null, capped: false, use: 0 });
     const state = useRef(fresh());
     const controller = useRef(new AbortController());
     const latest = useRef(ask);
@@ -68,9 +74,12 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
         const now = state.current;
         const { signal } = controller.current;
 
-        if (page === null ? now.busy || now.ended : page.asked) {
+        if (page === null ? now.busy || now.ended || now.looks >= looks
+            : page.asked) {
             return;
         }
+        const before = now.count;
+
         if (page === null) {
             now.busy = true;
         } else {
@@ -90,13 +99,14 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
                     length: batch.rows.length, rows: batch.rows, asked: false,
                     used: ++now.use };
 
-                now.pages.push(made);
-                now.held.add(made);
-                now.count += made.length;
+                if (made.length > 0) {
+                    now.pages.push(made);
+                    now.held.add(made);
+                    now.count += made.length;
+                }
                 now.next = batch.next;
                 now.ended = batch.next === null;
-                /* a look of the server's that found nothing is no end */
-                again = !now.ended && batch.rows.length === 0;
+                now.looks = batch.rows.length < thin ? now.looks + 1 : 0;
             }
             now.total = batch.total ?? now.total;
             now.capped = batch.capped ?? now.capped;
@@ -119,13 +129,22 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
 
         /* the first stays: asked again, it would begin with what came since */
         const held = [...now.held].filter(p => p.cursor !== null)
-            .sort((a, b) => a.used - b.used);
+            .sort((a, b) => b.used - a.used);
+        let rows = 0;
 
-        for (const old of held.slice(0, Math.max(0, held.length - kept))) {
-            old.rows = null;
-            now.held.delete(old);
+        for (const one of held) {
+            rows += one.length;
+            if (rows > kept) {
+                one.rows = null;
+                now.held.delete(one);
+            }
         }
         draw(n => n + 1);
+
+        /* what has found nothing changes nothing that is in sight */
+        if (page === null && now.count === before && now.error === null) {
+            await fetchPage(null);
+        }
     }, []);
 
     useEffect(() => {
@@ -187,21 +206,27 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
             return null;
         },
         sight: (first, last) => {
-            for (const index of new Set([first, Math.floor((first + last) / 2),
-                Math.max(first, last - 1)])) {
+            for (let index = first; index < last;) {
                 const page = find(index)?.[0];
 
-                if (page !== undefined) {
-                    page.used = ++now.use;
-                    if (page.rows === null) {
-                        void fetchPage(page);
-                    }
+                if (page === undefined) {
+                    break;
                 }
+                page.used = ++now.use;
+                if (page.rows === null) {
+                    void fetchPage(page);
+                }
+                index = page.start + page.length;
             }
             if (last + ahead >= count && now.error === null) {
                 void fetchPage(null);
             }
         },
         refresh: () => setRound(n => n + 1),
+        waiting: !now.ended && now.looks >= looks,
+        more: () => {
+            now.looks = 0;
+            void fetchPage(null);
+        },
     };
 }

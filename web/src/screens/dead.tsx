@@ -333,7 +333,10 @@ export function DeadLetters(): JSX.Element {
                     <When at={row.oldest.failed_at} /></>}
             </p>
             <Trouble error={pages.error} retry={pages.refresh} />
-            {pages.count === 0 ? pages.loading ? <Loading what="letters" />
+            {pages.waiting && <p class="more">Much was looked at for little.{' '}
+                <Button onClick={pages.more}>Look further</Button></p>}
+            {pages.count === 0 ? pages.loading || pages.waiting ? pages.loading
+                && <Loading what="letters" />
                 : pages.error === null && (filtered
                     ? <Empty title="No letter matches these filters">
                         <Button onClick={() => setParams(Object.fromEntries(

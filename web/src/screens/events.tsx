@@ -6,7 +6,7 @@ import { useMemo } from 'preact/hooks';
 import { get } from '../api/client';
 import type { Event, Events as EventList } from '../api/types';
 import { useShortcuts, type Shortcut } from '../lib/keys';
-import { count, handlings, line, severity, visible, words } from '../lib/format';
+import { count, handlings, line, plural, severity, visible, words } from '../lib/format';
 import { usePages } from '../lib/pages';
 import { usePoll } from '../lib/poll';
 import { href, setParams, usePlace } from '../lib/router';
@@ -197,13 +197,15 @@ export function Events(): JSX.Element {
                 Refresh</Button>}>
             <FilterBar filters={filters} />
             <p class="summary" role="status">
-                {pages.total !== null && (pages.total === 0 ? 'No events'
-                    : `${pages.capped ? 'More than ' : ''}${count(pages.total)} `
-                        + 'events')}
+                {pages.total !== null && (pages.capped
+                    ? `${count(Math.max(pages.total, pages.count))} events or more`
+                    : pages.total === 0 ? 'No events'
+                    : plural(pages.total, 'event'))}
                 {pages.loading && pages.count > 0 && ', loading more'}
             </p>
             <Trouble error={pages.error} retry={pages.refresh} />
-            {pages.count === 0 ? !pages.loading && pages.error === null && (
+            {pages.count === 0 ? !pages.loading && pages.error === null
+                && !pages.waiting && (
                 filtered ? <Empty title="No event matches these filters">
                     The host is its whole name. Widen the time, or clear the
                     filters.</Empty>
@@ -225,6 +227,8 @@ export function Events(): JSX.Element {
                         return <Still key={i} of={[event, on]} draw={() =>
                             <Row index={i} event={event} chosen={on} />} />;
                     }} />}
+            {pages.waiting && <p class="more">Much was looked at for little.{' '}
+                <Button onClick={pages.more}>Look further back</Button></p>}
             {open !== null && <EventDetail event={open}
                 onClose={() => setParams({ event: null })} />}
         </Page>
