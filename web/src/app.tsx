@@ -68,9 +68,9 @@ function Clock(): JSX.Element {
 
     return (
         <p class="clock">
-            <time dateTime={now.toISOString()}>
+            {now.getTimezoneOffset() !== 0 && <time dateTime={now.toISOString()}>
                 <b>{local(now).slice(11)}</b> {zone()}
-            </time>
+            </time>}
             <time dateTime={now.toISOString()}>
                 <b>{utc(now).slice(11, 19)}</b> UTC
             </time>

@@ -16,7 +16,7 @@ import { Badge, Button, Copy, Empty, Moment, Page, Trouble, When, type Tone }
     from '../ui/basics';
 import { Dialog } from '../ui/dialog';
 import { Diff, differing } from '../ui/diff';
-import { Choice, Text } from '../ui/form';
+import { Choice, Filters as FilterForm, Text } from '../ui/form';
 import { Still, Virtual } from '../ui/virtual';
 
 const names = ['changed_by', 'operation', 'table_name', 'record_key',
@@ -177,7 +177,7 @@ export function Audit(): JSX.Element {
             <Button icon="refresh" keys="r" onClick={pages.refresh}>Refresh</Button>
             <Button icon="save" keys="e" onClick={() => setExporting(true)}>
                 Export</Button></>}>
-            <form class="filters" onSubmit={e => e.preventDefault()}>
+            <FilterForm set={names.filter(n => filters[n] !== '').length}>
                 <Text label="Who" type="search" search value={filters.changed_by}
                     onInput={set('changed_by')} placeholder="part of a name" />
                 <Choice label="Did" value={filters.operation}
@@ -192,7 +192,7 @@ export function Audit(): JSX.Element {
                     value={filters.start_date} onInput={set('start_date')} />
                 <Text label="To (local)" type="datetime-local"
                     value={filters.end_date} onInput={set('end_date')} />
-            </form>
+            </FilterForm>
             <p class="summary" role="status">{pages.total !== null
                 && plural(pages.total, 'change')}</p>
             <Trouble error={pages.error} retry={pages.refresh} />

@@ -16,7 +16,7 @@ import { parse } from '../lib/time';
 import { Badge, Button, Empty, Loading, Moment, Page, Trouble, When }
     from '../ui/basics';
 import { Confirm, Dialog, tell } from '../ui/dialog';
-import { Text } from '../ui/form';
+import { Filters as FilterForm, Text } from '../ui/form';
 import { Raw } from '../ui/raw';
 import { Virtual } from '../ui/virtual';
 
@@ -301,7 +301,7 @@ export function DeadLetters(): JSX.Element {
                                 {brief(depth)}</b>}</button>;
                 })}
             </div>
-            <form class="filters" onSubmit={e => e.preventDefault()}>
+            <FilterForm set={Object.keys(filter).length}>
                 <Text label="Host" type="search" value={filters.hostname} search
                     onInput={set('hostname')} placeholder="whole name" />
                 <Text label="Why" value={filters.failed_reason}
@@ -310,20 +310,20 @@ export function DeadLetters(): JSX.Element {
                     onInput={set('text')} placeholder="anywhere in it" />
                 <Text label="Failed before (local)" type="datetime-local"
                     value={filters.end_date} onInput={set('end_date')} />
-                {may('write') && <div class="quick">
-                    <Button disabled={pages.count === 0} onClick={() =>
-                        chosen.length > 0 ? setDoing({ act: 'replay',
-                            which: { ids: chosen } }) : all('replay')}>
-                        Replay {chosen.length > 0 ? count(chosen.length)
-                            : filtered ? 'matching' : 'all'}</Button>
-                    <Button kind="danger" disabled={pages.count === 0}
-                        onClick={() => chosen.length > 0 ? setDoing({
-                            act: 'discard', which: { ids: chosen } })
-                            : all('discard')}>
-                        Discard {chosen.length > 0 ? count(chosen.length)
-                            : filtered ? 'matching' : 'all'}</Button>
-                </div>}
-            </form>
+            </FilterForm>
+            {may('write') && <div class="acts-row">
+                <Button disabled={pages.count === 0} onClick={() =>
+                    chosen.length > 0 ? setDoing({ act: 'replay',
+                        which: { ids: chosen } }) : all('replay')}>
+                    Replay {chosen.length > 0 ? count(chosen.length)
+                        : filtered ? 'matching' : 'all'}</Button>
+                <Button kind="danger" disabled={pages.count === 0}
+                    onClick={() => chosen.length > 0 ? setDoing({
+                        act: 'discard', which: { ids: chosen } })
+                        : all('discard')}>
+                    Discard {chosen.length > 0 ? count(chosen.length)
+                        : filtered ? 'matching' : 'all'}</Button>
+            </div>}
             <p class="summary" role="status">
                 {pages.total !== null && (filtered
                     ? `${count(pages.count)}${pages.ended ? '' : ' or more'} of ${

@@ -15,7 +15,7 @@ import { useDebounced } from '../lib/debounce';
 import { Badge, Button, Copy, Empty, Moment, Page, Trouble, type Tone }
     from '../ui/basics';
 import { Dialog } from '../ui/dialog';
-import { Choice, Text } from '../ui/form';
+import { Choice, Filters as FilterForm, Text } from '../ui/form';
 import { Raw } from '../ui/raw';
 import { Still, Virtual } from '../ui/virtual';
 import { Explanation } from './explain';
@@ -127,7 +127,7 @@ function FilterBar({ filters }: { filters: Filters }): JSX.Element {
     };
 
     return (
-        <form class="filters" onSubmit={e => e.preventDefault()}>
+        <FilterForm set={names.filter(n => filters[n] !== '').length}>
             <Text label="Host" type="search" value={filters.hostname} search
                 onInput={set('hostname')} placeholder="whole name" />
             <Text label="Rule" value={filters.rule_id} onInput={set('rule_id')}
@@ -150,7 +150,7 @@ function FilterBar({ filters }: { filters: Filters }): JSX.Element {
                     ...Object.fromEntries(names.map(n => [n, null])),
                     event: null }, true)}>Clear</Button>
             </div>
-        </form>
+        </FilterForm>
     );
 }
 

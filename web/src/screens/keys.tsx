@@ -158,7 +158,7 @@ export function Keys(): JSX.Element {
                     <Button kind="main" icon="plus" onClick={() => setMaking(true)}>
                         New key</Button></Empty>
                 : <div class="scroll" tabIndex={0} role="region"
-                    aria-label="Keys, scrollable"><table>
+                    aria-label="Keys, scrollable"><table class="keys">
                     <thead><tr><th>Name</th><th>State</th><th>May</th>
                         <th>Made</th><th>Last used</th>
                         <th>Ends</th><th><span class="unseen">Actions</span></th>
@@ -172,11 +172,11 @@ export function Keys(): JSX.Element {
                                     id {k.id}</span></td>
                                 <td><Badge tone={tone}>{word}</Badge></td>
                                 <td>{k.scopes.join(', ')}</td>
-                                <td><When at={k.created_at} /></td>
-                                <td>{k.last_used_at === undefined
+                                <td data-name="made"><When at={k.created_at} /></td>
+                                <td data-name="used">{k.last_used_at === undefined
                                     ? <span class="dim">-</span>
                                     : <When at={k.last_used_at} />}</td>
-                                <td>{k.revoked_at !== null
+                                <td data-name="ends">{k.revoked_at !== null
                                     ? <When at={k.revoked_at} />
                                     : k.expires_at === null
                                     ? <span class="dim">never</span>

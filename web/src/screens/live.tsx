@@ -16,7 +16,7 @@ import { useStore } from '../lib/store';
 import { useStream, type Stream } from '../lib/stream';
 import { ago, local, parse } from '../lib/time';
 import { Badge, Button, Empty, Page, type Tone } from '../ui/basics';
-import { Choice, Text } from '../ui/form';
+import { Choice, Filters as FilterForm, Text } from '../ui/form';
 import { Still } from '../ui/virtual';
 import { EventDetail, decisionTone, decisions } from './events';
 
@@ -124,7 +124,8 @@ export function Live(): JSX.Element {
                     {paused ? `Go on${stream.held > 0
                         ? ` with ${count(stream.held)}` : ''}` : 'Pause'}</Button>
                 <Button keys="c" onClick={stream.clear}>Clear</Button></>}>
-            <form class="filters" onSubmit={e => e.preventDefault()}>
+            <FilterForm set={[host, level, decision, rule, text]
+                .filter(v => v !== '').length}>
                 <Text label="Host" type="search" search value={host}
                     onInput={hostname => setParams({ hostname })}
                     placeholder="whole name" />
@@ -142,7 +143,7 @@ export function Live(): JSX.Element {
                 <Text label="Text" type="search" value={text}
                     onInput={q => setParams({ q })}
                     placeholder="in the message" />
-            </form>
+            </FilterForm>
             <p class="summary live">
                 <Badge tone={tone}>{word}</Badge>
                 {stream.sampled && <Badge tone="info">sampled</Badge>}

@@ -1,7 +1,9 @@
 // Fields with their labels, and what is wrong with them.
 
 import type { ComponentChildren, JSX } from 'preact';
-import { useId } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
+
+import { useNarrow } from '../lib/narrow';
 
 interface FieldProps {
     label: string;
@@ -121,5 +123,21 @@ export function Switch(props: { label: string; checked: boolean;
             aria-checked={props.checked} aria-label={props.label}
             title={props.label} disabled={props.disabled}
             onClick={() => props.onChange(!props.checked)}><i /></button>
+    );
+}
+
+/* What narrows a list down; folded away where there is little width. */
+export function Filters({ set, children }: { set: number;
+    children: ComponentChildren }): JSX.Element {
+    const narrow = useNarrow();
+    const [open, setOpen] = useState(false);
+
+    return (
+        <form class="filters" onSubmit={e => e.preventDefault()}>
+            {narrow && <button type="button" class="button fold"
+                aria-expanded={open} onClick={() => setOpen(!open)}>
+                Filters{set > 0 && <b class="count">{set}</b>}</button>}
+            {(!narrow || open) && children}
+        </form>
     );
 }

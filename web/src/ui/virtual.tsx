@@ -3,6 +3,7 @@
 import { Component, type JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
+import { useNarrow } from '../lib/narrow';
 import { drawn, moved, type Spot } from '../lib/window';
 
 interface VirtualProps {
@@ -17,20 +18,7 @@ interface VirtualProps {
     reset: string;                   /* another list: back to its top */
 }
 
-const narrow = matchMedia('(max-width: 48rem)');
 const spare = 12;
-
-export function useNarrow(): boolean {
-    const [is, set] = useState(narrow.matches);
-
-    useEffect(() => {
-        const change = (): void => set(narrow.matches);
-
-        narrow.addEventListener('change', change);
-        return () => narrow.removeEventListener('change', change);
-    }, []);
-    return is;
-}
 
 /* A row that is drawn anew only when what it shows is something else. */
 export class Still extends Component<{ of: readonly unknown[];
