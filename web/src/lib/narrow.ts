@@ -10,6 +10,7 @@ export function useNarrow(): boolean {
     useEffect(() => {
         const change = (): void => set(narrow.matches);
 
+        change();
         narrow.addEventListener('change', change);
         return () => narrow.removeEventListener('change', change);
     }, []);

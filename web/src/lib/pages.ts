@@ -86,7 +86,6 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
             page.asked = true;
         }
         draw(n => n + 1);
-        let again = false;
 
         try {
             const batch = await latest.current(page?.cursor ?? now.next, signal);
@@ -122,9 +121,6 @@ export function usePages<T>(ask: (cursor: string | null, signal: AbortSignal) =>
             now.busy = false;
         } else {
             page.asked = false;
-        }
-        if (again) {
-            void fetchPage(null);
         }
 
         /* the first stays: asked again, it would begin with what came since */

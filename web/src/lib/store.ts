@@ -32,8 +32,16 @@ export function store<T>(first: T): Store<T> {
 export function useStore<T>(of: Store<T>): T {
     const [, again] = useState(0);
 
-    useEffect(() => of.follow(() => again(n => n + 1)), [of]);
-    return of.get();
+    const value = of.get();
+
+    useEffect(() => {
+        /* it may have changed before one could follow */
+        if (of.get() !== value) {
+            again(n => n + 1);
+        }
+        return of.follow(() => again(n => n + 1));
+    }, [of]);
+    return value;
 }
 
 /* What this browser remembers; never anything secret. */
