@@ -6,6 +6,7 @@ package Mutt::Cli;
 use strict;
 use warnings;
 
+use POSIX ();
 use Test::More import => [qw(diag is like)];
 
 ###############################################################################
