@@ -51,6 +51,12 @@ Mutt::Browser->new($t, 'journey')->can_do(
         }
         $t->redis('hincrby', 'mutt:ledger', 'accepted', 5);
     },
+    'change a rule meanwhile' => sub {
+        is($t->http('PUT', '/api/v2/rules/1', '{"dev_handling":"Ignore",'
+            . '"reason":"meanwhile"}', 'X-API-KEY' => $t->key('admin'),
+            'Content-Type' => 'application/json')->{code}, 200,
+            'somebody else changes the rule');
+    },
     'see it delivered' => sub {
         $t->wait_for(sub { $t->sink_stats()->{distinct} == 3 }, 30,
             'the replayed alert is delivered');

@@ -2,6 +2,8 @@
 // explained; an alert dies and is replayed; a setting is changed and reverted;
 // all of it is in the audit.
 
+import { readFileSync } from 'node:fs';
+
 import { event, finish, goTo, gone, have, ingest, launch, ok, open, seen, signIn }
     from './browser.mjs';
 
@@ -207,7 +209,11 @@ await seen(page.getByText('0 changed'), 'and is what it was');
 await goTo(page, '#/hosts');
 await page.getByRole('button', { name: 'Add hosts' }).first().click();
 await dialog.getByLabel('One host a line').fill('lab-1\nlab-2\nlab-1\n\nlab-3');
-await dialog.getByRole('button', { name: 'Add 3 hosts' }).click();
+await dialog.getByRole('button', { name: 'Compare 3 hosts' }).click();
+await seen(dialog.getByText('3 added, 0 changed, 0 removed, 0 unchanged'),
+    'pasted hosts are compared first');
+await dialog.getByLabel('Reason').fill('the laboratory');
+await dialog.getByRole('button', { name: 'Take over: 3 added' }).click();
 await seen(page.getByRole('row').filter({ hasText: 'lab-3' }),
     'pasted hosts are there');
 await page.getByLabel('Select all 3').check();
@@ -215,6 +221,49 @@ await page.getByRole('button', { name: 'Remove 3 hosts' }).click();
 await dialog.getByRole('button', { name: 'Remove 3 hosts' }).click();
 await seen(page.getByText('All hosts are of production'),
     'and gone when all are removed, with their number asked first');
+
+// rules as a file: out, changed, and in
+await goTo(page, '#/rules');
+
+const [exported] = await Promise.all([page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Export' }).click()]);
+const set = JSON.parse(readFileSync(await exported.path(), 'utf8'));
+
+ok(set.rules.length === 1 && set.rules[0].match_string === 'flux capacitor',
+    'rules are exported');
+await page.getByRole('button', { name: 'Import' }).click();
+await dialog.getByLabel('or its text').fill('{"rules": [');
+await seen(dialog.locator('.wrong'), 'what is no JSON is told at once');
+
+const bad = { rules: [{ ...set.rules[0], priority: -1 }] };
+
+await dialog.getByLabel('or its text').fill(JSON.stringify(bad));
+await dialog.getByRole('button', { name: 'Compare' }).click();
+await seen(dialog.getByText('rules[0].priority'),
+    'what the server finds wrong is told with its place');
+await dialog.getByRole('button', { name: 'Back' }).click();
+set.rules[0].priority = 12;
+set.rules.push({ ...set.rules[0], id: null, match_string: 'hover board' });
+delete set.rules[1].id;
+await dialog.getByLabel('or its text').fill(JSON.stringify(set));
+await dialog.getByRole('button', { name: 'Compare' }).click();
+await seen(dialog.getByText('1 added, 1 changed, 0 removed, 0 unchanged'),
+    'a file is compared with what is there');
+await seen(dialog.locator('.added').getByText('12'), 'member by member');
+ok(await page.locator('table.rules').getByText('hover board').count() === 0,
+    'and nothing is changed yet');
+ok(await dialog.getByRole('button', { name: /^Take over/ }).isDisabled(),
+    'nor without a reason');
+await have('change a rule meanwhile');
+await dialog.getByLabel('Reason').fill('from a file');
+await dialog.getByRole('button', { name: /^Take over/ }).click();
+await seen(dialog.getByText('Somebody changed something'),
+    'nor when it was changed in between');
+await dialog.getByRole('button', { name: 'Compare again' }).click();
+await dialog.getByRole('button', { name: /^Take over: 1 added, 1 changed/ }).click();
+await seen(notice('Taken over: 1 added, 1 changed.'), 'then it is taken over');
+await seen(page.locator('table.rules').getByText('hover board'),
+    'and is in the list');
 
 // a key, seen once
 await goTo(page, '#/keys');
@@ -259,6 +308,7 @@ for (const [what, title] of [
     [['settings', 'moog_rate_limit', 'a slower webhook'], 'the setting'],
     [['settings', 'moog_rate_limit', 'as it was'], 'its way back'],
     [['create', 'development hosts', 'lab-2'], 'a host'],
+    [['create', 'rules', 'from a file'], 'the import'],
     [['keys', 'shipper-9'], 'the key'],
 ]) {
     let row = changes;

@@ -17,7 +17,7 @@ const hostile = [
 
 const screens = [
     ['', 'Overview'], ['live', 'Live'], ['events', 'Events'],
-    ['slo', 'Objectives'], ['rules', 'Rules'], ['rules?id=new', 'New rule'],
+    ['slo', 'Objectives'], ['rules', 'Rules'], ['rules?id=new', 'New rule'], ['rules?import=1', 'Import'],
     ['hosts', 'Hosts and teams'], ['hosts?list=teams', 'Hosts and teams'],
     ['dead-letters', 'Dead letters'], ['dead-letters?queue=dead', 'Dead letters'],
     ['config', 'Configuration'],

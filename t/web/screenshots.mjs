@@ -18,7 +18,8 @@ const first = newest.logs[0]?.event_id ?? '';
 const screens = {
     overview: '', live: 'live', events: 'events',
     event: `events?event=${first}`, objectives: 'slo', rules: 'rules',
-    rule: 'rules?id=1', hosts: 'hosts', teams: 'hosts?list=teams',
+    rule: 'rules?id=1', import: 'rules?import=1', hosts: 'hosts',
+    teams: 'hosts?list=teams',
     'dead-letters': 'dead-letters?queue=moog', configuration: 'config',
     setting: 'config?key=moog_rate_limit', audit: 'audit', keys: 'keys',
 };

@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 
 import { get, part, send } from '../api/client';
-import { ApiError, explain } from '../api/errors';
+import { explain } from '../api/errors';
 import type { Pagination } from '../api/types';
 import { csv, save, stamp } from '../lib/file';
 import { line, plural } from '../lib/format';
@@ -15,6 +15,7 @@ import { may } from '../lib/session';
 import { Button, Empty, Loading, Page, Stale, Trouble } from '../ui/basics';
 import { Confirm, Dialog, tell } from '../ui/dialog';
 import { Text } from '../ui/form';
+import { Review } from './import';
 
 interface Host {
     readonly hostname: string;
@@ -69,52 +70,32 @@ export function parseLines(kind: Kind, text: string):
 interface Progress {
     readonly done: number;
     readonly of: number;
-    readonly same: number;
     readonly failed: readonly string[];
 }
 
-/* Four at a time; what is there already is no failure. */
-async function each<T>(items: readonly T[], run: (item: T) => Promise<boolean>,
+/* Four at a time. */
+async function each<T>(items: readonly T[], run: (item: T) => Promise<unknown>,
     name: (item: T) => string, tell: (progress: Progress) => void):
     Promise<Progress> {
     const failed: string[] = [];
-    let done = 0, same = 0, next = 0;
+    let done = 0, next = 0;
 
     const hand = async (): Promise<void> => {
         while (next < items.length) {
             const item = items[next++] as T;
 
             try {
-                same += await run(item) ? 0 : 1;
+                await run(item);
             } catch (error) {
                 failed.push(`${name(item)}: ${explain(error)}`);
             }
             done++;
-            tell({ done, of: items.length, same, failed });
+            tell({ done, of: items.length, failed });
         }
     };
 
     await Promise.all([hand(), hand(), hand(), hand()]);
-    return { done, of: items.length, same, failed };
-}
-
-async function add(kind: Kind, host: Host, reason: string): Promise<boolean> {
-    const why = reason === '' ? {} : { reason };
-
-    try {
-        await send('POST', kind, { body: { ...host, ...why } });
-        return true;
-    } catch (error) {
-        if (!(error instanceof ApiError && error.code === 'conflict')) {
-            throw error;
-        }
-    }
-    if (kind === 'teams') {
-        await send('PUT', `teams/${part(host.hostname)}`,
-            { body: { team_assignment: host.team_assignment, ...why } });
-        return true;
-    }
-    return false;
+    return { done, of: items.length, failed };
 }
 
 function Work({ progress }: { progress: Progress }): JSX.Element {
@@ -123,7 +104,6 @@ function Work({ progress }: { progress: Progress }): JSX.Element {
             <progress max={progress.of} value={progress.done}
                 aria-label="Progress">{progress.done}</progress>
             <p>{progress.done} of {progress.of}
-                {progress.same > 0 && `, ${progress.same} already there`}
                 {progress.failed.length > 0
                     && `, ${progress.failed.length} failed`}</p>
             {progress.failed.length > 0 && <ul class="failed">
@@ -136,9 +116,15 @@ function Work({ progress }: { progress: Progress }): JSX.Element {
 function Paste({ kind, onClose, onDone }: { kind: Kind; onClose: () => void;
     onDone: () => void }): JSX.Element {
     const [text, setText] = useState('');
-    const [reason, setReason] = useState('');
-    const [progress, setProgress] = useState<Progress | null>(null);
+    const [reviewing, setReviewing] = useState(false);
     const { hosts, wrong } = parseLines(kind, text);
+
+    if (reviewing) {
+        return <Review sets={kind === 'teams' ? { teams: hosts }
+            : { dev_hosts: hosts }} mode="merge" onClose={onClose}
+            title={`What changes in ${titles[kind].toLowerCase()}`}
+            onBack={() => setReviewing(false)} onDone={onDone} />;
+    }
 
     const read = async (input: HTMLInputElement): Promise<void> => {
         const file = input.files?.[0];
@@ -147,26 +133,14 @@ function Paste({ kind, onClose, onDone }: { kind: Kind; onClose: () => void;
             setText((await file.text()).slice(0, 2_000_000));
         }
     };
-    const run = async (): Promise<void> => {
-        const end = await each(hosts, h => add(kind, h, reason.trim()),
-            h => h.hostname, setProgress);
-
-        onDone();
-        if (end.failed.length === 0) {
-            tell(`${plural(end.done - end.same, 'host')} added or changed`
-                + `${end.same > 0 ? `, ${end.same} already there` : ''}.`);
-            onClose();
-        }
-    };
 
     return (
         <Dialog title={`Add to ${titles[kind].toLowerCase()}`} onClose={onClose}
             actions={<>
-                <Button onClick={onClose}>Close</Button>
+                <Button onClick={onClose}>Cancel</Button>
                 <Button kind="main" disabled={hosts.length === 0}
-                    busy={progress !== null && progress.done < progress.of}
-                    onClick={() => void run()}>Add {plural(hosts.length, 'host')}
-                </Button></>}>
+                    onClick={() => setReviewing(true)}>Compare{' '}
+                    {plural(hosts.length, 'host')}</Button></>}>
             <Text label={kind === 'teams' ? 'One host and its team a line'
                 : 'One host a line'} mono rows={8} value={text} autofocus
                 onInput={setText} placeholder={kind === 'teams'
@@ -178,9 +152,6 @@ function Paste({ kind, onClose, onDone }: { kind: Kind; onClose: () => void;
             <label class="filepick">or from a file{' '}
                 <input type="file" accept=".csv,.txt,text/plain,text/csv"
                     onChange={e => void read(e.currentTarget)} /></label>
-            <Text label="Reason (optional)" value={reason} onInput={setReason}
-                maxLength={500} />
-            {progress !== null && <Work progress={progress} />}
         </Dialog>
     );
 }
@@ -299,15 +270,14 @@ export function Hosts(): JSX.Element {
                 {plural(shown.length - most, 'further host')}</Button></p>}
             {adding && <Paste kind={kind} onClose={() => setAdding(false)}
                 onDone={list.refresh} />}
-            {removing !== null && <Confirm danger reason="none"
+            {removing !== null && <Confirm danger reason="optional"
                 title={`Remove from ${titles[kind].toLowerCase()}`}
                 act={`Remove ${plural(removing.length, 'host')}`}
                 onClose={() => { setRemoving(null); setProgress(null); }}
-                run={async () => {
-                    const end = await each(removing, async name => {
-                        await send('DELETE', `${kind}/${part(name)}`);
-                        return true;
-                    }, name => name, setProgress);
+                run={async reason => {
+                    const end = await each(removing, name => send('DELETE',
+                        `${kind}/${part(name)}`, reason === '' ? {}
+                            : { body: { reason } }), name => name, setProgress);
 
                     list.refresh();
                     setChosen(new Set());

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 
-import { get, part, send } from '../api/client';
+import { get, part, send, text as textOf } from '../api/client';
 import { explain } from '../api/errors';
 import type { Rule, Rules as RuleList } from '../api/types';
 import { save, stamp } from '../lib/file';
@@ -16,6 +16,7 @@ import { Badge, Button, Empty, Loading, Page, Stale, Trouble, When }
     from '../ui/basics';
 import { Confirm, tell } from '../ui/dialog';
 import { Choice, Switch, Text } from '../ui/form';
+import { Import } from './import';
 import { Editor } from './rule';
 import { useHits, type Hits } from './rule-hits';
 
@@ -150,12 +151,21 @@ export function Rules(): JSX.Element {
         list.refresh();
     };
 
+    const exported = async (): Promise<void> => {
+        try {
+            save(`mutt-rules-${stamp()}.json`, 'application/json',
+                await textOf('rules/export'));
+        } catch (error) {
+            tell(explain(error), 'bad');
+        }
+    };
+
     return (
         <Page title="Rules" lead="Tried from the lowest priority; the first that
             matches decides." actions={<>
-            <Button icon="save" disabled={rules.length === 0} onClick={() =>
-                save(`mutt-rules-${stamp()}.json`, 'application/json',
-                    JSON.stringify({ rules }, null, 2))}>Export</Button>
+            <Button icon="save" onClick={() => void exported()}>Export</Button>
+            {may('write') && <Button icon="up" onClick={() =>
+                setParams({ import: 1 }, true)}>Import</Button>}
             {may('write') && <Button kind="main" icon="plus" keys="n"
                 onClick={() => setParams({ id: 'new' }, true)}>New rule</Button>}
         </>}>
@@ -220,6 +230,8 @@ export function Rules(): JSX.Element {
                     ? 'Events that it matched go to the next rule that matches.'
                     : 'It is tried again from now on.'}</p>
             </Confirm>}
+            {params.has('import') && <Import onDone={list.refresh}
+                onClose={() => setParams({ import: null })} />}
             {id !== null && <Editor key={id} id={id === 'new' ? null : Number(id)}
                 rules={rules} onClose={() => setParams({ id: null })}
                 onSaved={list.refresh} />}
