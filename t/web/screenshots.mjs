@@ -50,6 +50,9 @@ for (const theme of ['dark', 'light']) {
         await page.locator('main h1').waitFor();
         await page.waitForLoadState('networkidle', { timeout: 2500 })
             .catch(() => undefined);
+        /* a speed takes two looks */
+        await page.waitForFunction(() => document.querySelector('.tile .value')
+            ?.textContent?.startsWith('-') !== true);
         await shoot(name);
         console.log(`${name} in ${theme}`);
     }
