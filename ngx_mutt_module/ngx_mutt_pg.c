@@ -964,6 +964,30 @@ ngx_mutt_pg_pinged(ngx_mutt_query_t *query)
 }
 
 
+/* This worker's part of the gauges. */
+static void
+ngx_mutt_pg_show(void)
+{
+    uint64_t             *slots;
+    ngx_uint_t            i, idle, busy;
+    ngx_mutt_pg_state_t   state;
+
+    idle = 0;
+    busy = 0;
+
+    for (i = 0; i < ngx_mutt_pg.n_links; i++) {
+        state = ngx_mutt_pg.links[i].state;
+        idle += state == NGX_MUTT_PG_IDLING;
+        busy += state == NGX_MUTT_PG_RUNNING || state == NGX_MUTT_PG_HELD;
+    }
+
+    slots = ngx_mutt_slots();
+    mutt_metric_set(slots, MUTT_M_DB_POOL_BUSY, busy);
+    mutt_metric_set(slots, MUTT_M_DB_POOL_IDLE, idle);
+    mutt_metric_set(slots, MUTT_M_DB_WAITING_ALL, ngx_mutt_pg.n_waiting);
+}
+
+
 static void
 ngx_mutt_pg_timer(ngx_event_t *ev)
 {
@@ -973,6 +997,8 @@ ngx_mutt_pg_timer(ngx_event_t *ev)
     if (ngx_exiting) {
         return;
     }
+
+    ngx_mutt_pg_show();
 
     for (i = 1; i < ngx_mutt_pg.n_links; i++) {
         link = &ngx_mutt_pg.links[i];

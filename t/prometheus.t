@@ -353,6 +353,23 @@ cmp_ok($forwarder->{mutt_moog_delivery_latency_seconds_sum}, '>', 0,
 cmp_ok($forwarder->{mutt_moog_delivery_latency_seconds_sum}, '<', 20,
     'since ingest received it');
 
+# a statement that cannot end holds its connection, and no event up
+my $busy = 'mutt_webui_db_pool_connections{state="busy"}';
+
+$t->sql('BEGIN');
+$t->sql('LOCK TABLE development_hosts IN ACCESS EXCLUSIVE MODE');
+
+my $held = $t->http_raw("GET /api/v2/dev-hosts HTTP/1.0\r\nX-API-KEY: "
+    . $t->key('admin') . "\r\n\r\n");
+
+$t->wait_for(sub { $t->metrics('nginx')->{$busy} >= 1 }, 20,
+    'a connection is busy');
+$t->sql('ROLLBACK');
+$t->wait_for(sub { my $m = $t->metrics('nginx');
+    $m->{$busy} == 0 && $m->{mutt_webui_db_pool_waiting} == 0
+        && $m->{'mutt_webui_db_pool_connections{state="idle"}'} >= 1 }, 20,
+    'and idle when it is done');
+
 $t->stop('alerter');
 is($t->ingest('link down')->{code}, 200, 'an event that nobody takes');
 

@@ -16,6 +16,9 @@
 /* a gauge's slots: the bits of its value, and when it was set */
 #define GAUGE_SLOTS 2
 
+/* how long a part of a shared gauge counts */
+#define SHARED_LASTS (10 * (uint64_t) MUTT_USEC_SEC)
+
 /*
  * An exemplar's slots: a number that is odd while the others are written, the
  * trace's two halves, the bits of the value, and when it was measured.
@@ -104,6 +107,13 @@ metric_of(mutt_series_t series)
 }
 
 
+static bool
+is_gauge(const metric_t *m)
+{
+    return m->type == MUTT_GAUGE || m->type == MUTT_SHARED;
+}
+
+
 static size_t
 slots_of(mutt_series_t series)
 {
@@ -113,6 +123,7 @@ slots_of(mutt_series_t series)
     case MUTT_COUNTER:
         return 1;
     case MUTT_GAUGE:
+    case MUTT_SHARED:
         return GAUGE_SLOTS;
     case MUTT_HISTOGRAM:
     case MUTT_TRACED:
@@ -298,8 +309,8 @@ mutt_metric_value(const uint64_t *slots, mutt_series_t series)
 {
     const uint64_t *slot = &slots[first_slot(series)];
 
-    return metric_of(series)->type == MUTT_GAUGE ? gauge_value(slot)
-                                                 : (double) load(slot);
+    return is_gauge(metric_of(series)) ? gauge_value(slot)
+                                       : (double) load(slot);
 }
 
 
@@ -332,6 +343,24 @@ newest_gauge(uint64_t *const rows[], size_t n, size_t slot)
     }
 
     return value;
+}
+
+
+static double
+shared_gauge(uint64_t *const rows[], size_t n, size_t slot)
+{
+    uint64_t now = (uint64_t) mutt_time_mono();
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint64_t set = load(&rows[i][slot + 1]);
+
+        if (set != 0 && now - set < SHARED_LASTS) {
+            sum += gauge_value(&rows[i][slot]);
+        }
+    }
+
+    return sum;
 }
 
 
@@ -485,6 +514,8 @@ render_series(mutt_buf_t *out, const mutt_metrics_view_t *view,
 
     if (m->type == MUTT_GAUGE) {
         mutt_buf_addf(out, " %.15g\n", newest_gauge(view->rows, view->n, slot));
+    } else if (m->type == MUTT_SHARED) {
+        mutt_buf_addf(out, " %.15g\n", shared_gauge(view->rows, view->n, slot));
     } else {
         mutt_buf_addf(out, " %llu\n",
                       (unsigned long long) sum_rows(view->rows, view->n, slot));
@@ -497,8 +528,11 @@ static void
 render_family(mutt_buf_t *out, const metric_t *m, bool openmetrics)
 {
     static const char total[] = "_total";
-    static const char *const types[] = { "counter", "gauge", "histogram",
-                                         "histogram" };
+    static const char *const types[] = {
+        [MUTT_COUNTER] = "counter",  [MUTT_GAUGE] = "gauge",
+        [MUTT_SHARED] = "gauge",     [MUTT_HISTOGRAM] = "histogram",
+        [MUTT_TRACED] = "histogram",
+    };
     size_t len = strlen(m->name);
     size_t suffix = sizeof(total) - 1;
 

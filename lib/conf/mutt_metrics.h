@@ -14,10 +14,14 @@
 
 #include "core/mutt_buf.h"
 
-/* TRACED: a histogram that keeps an exemplar of each bucket. */
+/*
+ * SHARED: a gauge of which each process has a part, and sets it again and
+ * again.  TRACED: a histogram that keeps an exemplar of each bucket.
+ */
 typedef enum {
     MUTT_COUNTER,
     MUTT_GAUGE,
+    MUTT_SHARED,
     MUTT_HISTOGRAM,
     MUTT_TRACED
 } mutt_metric_type_t;
@@ -40,7 +44,7 @@ size_t mutt_metrics_slots(void);
 /* Adds n to a counter.  Safe from any thread of the process. */
 void mutt_metric_add(uint64_t *slots, mutt_series_t series, uint64_t n);
 
-/* Sets a gauge. */
+/* Sets a gauge, or this process' part of it. */
 void mutt_metric_set(uint64_t *slots, mutt_series_t series, double value);
 
 /* Counts a value, in the metric's unit (seconds), into a histogram. */
@@ -85,7 +89,9 @@ typedef struct {
 
 /*
  * Appends the exposition: counters and histograms summed over the processes;
- * a gauge is taken from the row where it was set last.
+ * a gauge is taken from the row where it was set last; of a shared one those
+ * parts are summed that were set within the last ten seconds, the others are
+ * of processes that have gone.
  */
 void mutt_metrics_render(mutt_buf_t *out, const mutt_metrics_view_t *view);
 

@@ -98,6 +98,38 @@ the_newest_gauge_counts(void **state)
 
 
 static void
+parts_of_a_shared_gauge_are_summed(void **state)
+{
+    uint64_t *a = calloc(mutt_metrics_slots(), sizeof(uint64_t));
+    uint64_t *b = calloc(mutt_metrics_slots(), sizeof(uint64_t));
+    uint64_t *c = calloc(mutt_metrics_slots(), sizeof(uint64_t));
+    uint64_t *rows[] = { a, b, c };
+
+    (void) state;
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_non_null(c);
+    mutt_metric_set(a, MUTT_M_DB_POOL_BUSY, 2);
+    mutt_metric_set(b, MUTT_M_DB_POOL_BUSY, 3);
+
+    char *text = render(rows, 3, MUTT_S_MODULE);
+
+    assert_non_null(strstr(text, "# TYPE mutt_webui_db_pool_connections gauge\n"
+                                 "mutt_webui_db_pool_connections"
+                                 "{state=\"busy\"} 5\n"));
+    free(text);
+    mutt_metric_set(a, MUTT_M_DB_POOL_BUSY, 0);
+    text = render(rows, 3, MUTT_S_MODULE);
+    assert_non_null(
+        strstr(text, "mutt_webui_db_pool_connections{state=\"busy\"} 3\n"));
+    free(text);
+    free(a);
+    free(b);
+    free(c);
+}
+
+
+static void
 openmetrics_is_given_to_who_wants_it(void **state)
 {
     static const struct {
@@ -297,6 +329,7 @@ main(void)
         cmocka_unit_test(openmetrics_is_given_to_who_wants_it),
         cmocka_unit_test(openmetrics_names_families_without_total_and_ends),
         cmocka_unit_test(exemplars_are_in_openmetrics_alone),
+        cmocka_unit_test(parts_of_a_shared_gauge_are_summed),
         cmocka_unit_test(every_counter_ends_in_total),
         cmocka_unit_test(hits_are_counted_by_rule_up_to_a_number),
         cmocka_unit_test(processes_are_summed),
