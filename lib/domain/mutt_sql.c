@@ -19,8 +19,9 @@
     "timestamptz 'epoch' + " n "::bigint * interval '1 microsecond'"
 #define CURSOR(t) "(extract(epoch FROM " t ") * 1000000)::bigint || '.' || id"
 #define NEXT_CURSOR(t)                                                         \
-    "CASE WHEN count(*) > $1::bigint THEN max(" CURSOR(t) ")"                  \
-    " FILTER (WHERE n = $1::bigint) END"
+    "CASE WHEN count(*) > $1::bigint THEN max(" CURSOR(                        \
+        t) ")"                                                                 \
+           " FILTER (WHERE n = $1::bigint) END"
 
 #define RULE_JSON                                                              \
     "json_build_object('id', id, 'match_string', match_string,"                \
