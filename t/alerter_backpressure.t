@@ -76,7 +76,7 @@ post('page', 300);
 $t->wait_for(sub { idle() && length_of('dlq:alerter') > 0 }, 10);
 is(length_of('alert_queue'), 201, 'the queue ends just above the threshold');
 is(length_of('dlq:alerter'), 219, 'the others are dead letters');
-is(shed('dlq'), 219, 'and counted');
+$t->wait_for(sub { shed('dlq') == 219 }, 10, 'and counted');
 is(rows(), 201, 'they have no audit row yet');
 is(said('alerting events go to the dead letters'), 1, 'said once');
 like($t->health('alerter')->{json}{checks}{alert_queue}, qr/shedding/,
