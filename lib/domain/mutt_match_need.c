@@ -27,7 +27,11 @@ peek(const reader_t *r, size_t ahead)
 {
     size_t i = r->at + ahead;
 
-    return i < r->pattern.len ? r->pattern.data[i] : '\0';
+    if (i >= r->pattern.len) {
+        return '\0';
+    }
+
+    return r->pattern.data[i];
 }
 
 

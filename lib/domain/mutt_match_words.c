@@ -108,7 +108,11 @@ mutt_words_destroy(mutt_words_t *words)
 static char
 lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char) ((unsigned char) c | 0x20u) : c;
+    if (c >= 'A' && c <= 'Z') {
+        return (char) (c + ('a' - 'A'));
+    }
+
+    return c;
 }
 
 
