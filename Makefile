@@ -95,7 +95,7 @@ down status clean-data:
 test:
 	@tools/packages test
 	@echo 'Building twice: as released, and with sanitizers ...'
-	@$(SUBMAKE) BUILD=build all
+	@$(SUBMAKE) BUILD=build all benches
 	@$(SUBMAKE) BUILD=build-san SAN=1 all units
 	MUTT_BUILD=build-san prove -j2 -r t
 
