@@ -15,10 +15,20 @@ use Test::More;
 
 my $t = Mutt::Test->new()->has(qw(redis postgres nginx sink alerter forwarder));
 
+$t->env(MOOG_RETRY_BASE_DELAY => 0.05);
+
 my $json = JSON::XS->new->utf8->canonical;
 
 sub sink_answers {
-    Mutt::Http::request($t->port('sink'), 'POST', "/control?status=$_[0]", '');
+    Mutt::Http::request($t->port('sink'), 'POST', "/control?status=$_[0]"
+        . (defined $_[1] ? "&times=$_[1]" : ''), '');
+}
+
+sub audited {
+    my ($text) = @_;
+
+    $t->wait_for(sub { $t->sql('SELECT count(*) FROM event_audit_log'
+        . " WHERE raw_message LIKE '%$text%'") > 0 }, 30, "audited: $text");
 }
 
 $t->run();
@@ -30,11 +40,23 @@ Mutt::Browser->new($t, 'journey')->can_do(
         $t->wait_for(sub { $t->log_of('alerter') =~ /using 1 rules/ }, 30,
             'the alerter has the rule');
     },
+    'fail once' => sub {
+        $t->wait_for(sub { $t->sink_stats()->{distinct} == 1 }, 30,
+            'the first alert is delivered');
+        sink_answers(500, 1);
+    },
+    'see it tried twice' => sub {
+        $t->wait_for(sub { join('', $t->redis('hvals', 'mutt:attempts'))
+            =~ /"delivered"/ }, 30, 'the second is, at its second attempt');
+        audited('a second flux');
+    },
     'refuse alerts' => sub { sink_answers(400) },
     'take alerts' => sub { sink_answers(200) },
     'have a dead letter' => sub {
         $t->wait_for(sub { $t->redis('llen', 'mutt:dlq:moog') == 1 }, 30,
             'the refused alert is dead');
+        $t->wait_for(sub { $t->redis('hlen', 'mutt:attempts') == 2 }, 30,
+            'and its attempt is noted');
     },
     'bury five letters' => sub {
         for my $n (1 .. 5) {
@@ -60,6 +82,7 @@ Mutt::Browser->new($t, 'journey')->can_do(
     'see it delivered' => sub {
         $t->wait_for(sub { $t->sink_stats()->{distinct} == 3 }, 30,
             'the replayed alert is delivered');
+        audited('flux capacitor, refused');
     },
 )->run();
 

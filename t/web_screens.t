@@ -17,6 +17,10 @@ my $json = JSON::XS->new->utf8->canonical;
 my $bad = '<script>globalThis.struck=1</script><img src=x'
     . " onerror=globalThis.struck=1>\x{202e}";
 
+my $attempts = join ',', map { $json->encode({ attempt => $_, seconds => 0.5,
+    at => '2026-01-01T00:00:00.000000Z', outcome => 'retry', status => undef,
+    reason => 'timeout' }) } 1, 2;
+
 sub change {
     my ($path, $body) = @_;
 
@@ -35,6 +39,9 @@ Mutt::Browser->new($t, 'screens')->can_do(
     'see them through' => sub {
         $t->wait_for(sub { $t->sql('SELECT count(*) FROM event_audit_log') >= 8
             }, 60, 'the events are audited');
+        $t->redis('hset', 'mutt:attempts', $_, $attempts)
+            for split ' ', $t->sql("SELECT string_agg(event_id::text, ' ')"
+                . ' FROM event_audit_log');
     },
     'bury hostile letters' => sub {
         for my $list (qw(mutt:dlq:moog mutt:dlq:dead)) {
@@ -57,6 +64,8 @@ Mutt::Browser->new($t, 'screens')->can_do(
             reason => $bad, priority => 900 });
         change('dev-hosts', { hostname => '<b>lab',
             reason => $bad });
+        change('keys', { name => 'limited', scopes => [ 'ingest' ],
+            rate_limit => 1_000_000_000 });
         change('teams', { hostname => '<img src=x>', team_assignment => $bad });
     },
 )->run();

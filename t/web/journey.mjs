@@ -54,6 +54,7 @@ const arrival = page.getByRole('table', { name: 'Live events' })
 await seen(arrival, 'an event arrives');
 await seen(arrival.getByText('Page and ticket'), 'with what was decided');
 await page.getByRole('button', { name: 'Pause' }).click();
+await have('fail once');
 await ingest(event('a second flux capacitor'));
 await seen(page.getByRole('button', { name: /^Go on with 1/ }),
     'paused, what comes is held');
@@ -72,10 +73,35 @@ await seen(dialog.getByRole('link', { name: /^rule \d+/ }),
     'with the rule that decided');
 await seen(dialog.getByRole('region', { name: 'What became of it' })
     .getByText('was the first to match'), 'it is explained step by step');
+ok(await dialog.getByText(/^Attempt/).count() === 0,
+    'without attempts where the first was enough');
 await dialog.getByRole('link', { name: /^rule \d+/ }).click();
 await seen(dialog.getByText('Only of severity'), 'which is a click away');
 await dialog.getByRole('tab', { name: 'History' }).click();
 await seen(dialog.getByText('the delorean pages now'), 'and tells its history');
+await dialog.getByRole('button', { name: 'Close' }).click();
+
+// one that the webhook failed at first
+const steps = dialog.getByRole('region', { name: 'What became of it' })
+    .getByRole('listitem');
+const explain = async text => {
+    await goTo(page, '#/events');
+    await page.getByRole('table', { name: 'Events' }).getByRole('button')
+        .filter({ hasText: text }).click();
+    await steps.filter({ hasText: 'Attempt 1 ' }).waitFor();
+    return (await steps.allInnerTexts()).join('; ');
+};
+
+await have('see it tried twice');
+
+const tried = await explain('a second flux');
+
+const attempt = (n, status, outcome) => `Attempt ${n} to deliver, [^:]*: the`
+    + ` webhook answered ${status} \\(\\d[^;]*\\); it was ${outcome}\\.`;
+
+ok(new RegExp(`${attempt(1, 500, 'to be tried again')}; `
+    + attempt(2, 200, 'delivered')).test(tried),
+'each attempt to deliver is told, where one was not enough', tried);
 await dialog.getByRole('button', { name: 'Close' }).click();
 
 // another rule, tried before it is saved
@@ -145,6 +171,13 @@ await seen(notice('1 letter sent back.'), 'it is replayed');
 await seen(page.getByText('Nothing lies here'), 'and lies there no more');
 await have('see it delivered');
 
+const died = await explain('flux capacitor, refused');
+
+ok(/Attempt 1 .* answered 400 .* it became a dead letter\.; .*the webhook is right again/
+    .test(died), 'its event tells that attempt, and then who replayed it', died);
+await dialog.getByRole('button', { name: 'Close' }).click();
+await goTo(page, '#/dead-letters?queue=moog');
+
 // many at a time
 await have('bury five letters');
 await page.getByRole('button', { name: 'Refresh' }).click();
@@ -159,15 +192,16 @@ ok(await discard.getByRole('button', { name: 'Discard 2 letters' }).isDisabled()
 await discard.getByLabel('Reason').fill('made up by a test');
 await discard.getByRole('button', { name: 'Discard 2 letters' }).click();
 await seen(notice('2 letters discarded.'), 'the selection is thrown away');
+await gone(discard, 'and nothing is asked any more');
 await page.getByLabel('Host').fill('buried-b');
 await page.getByRole('button', { name: 'Discard matching' }).click();
 await seen(discard.getByText('where hostname is buried-b'),
     'all that match: what matches is told');
 await discard.getByLabel('Reason').fill('all of that host');
 await discard.getByRole('button', { name: /^Discard 2 letters/ }).click();
-await seen(notice('2 letters discarded.'), 'with its number, and it is done');
+await gone(discard, 'with its number, and it is done');
 await page.getByLabel('Host').fill('');
-await seen(page.getByText('1 letter'), 'the other stays');
+await seen(page.locator('.summary').getByText('1 letter'), 'the other stays');
 await page.getByRole('button', { name: 'Replay all' }).click();
 await page.getByRole('dialog', { name: 'Replay' })
     .getByRole('button', { name: 'Replay 1 letter' }).click();
@@ -269,6 +303,12 @@ await seen(page.locator('table.rules').getByText('hover board'),
 await goTo(page, '#/keys');
 await page.getByRole('button', { name: 'New key' }).first().click();
 await dialog.getByLabel('Name').fill('shipper-9');
+await dialog.getByLabel('Limit').fill('0');
+await seen(dialog.getByText('a whole number from 1 to'),
+    'a limit is judged as it is typed');
+ok(await dialog.getByRole('button', { name: 'Make' }).isDisabled(),
+    'and no key made with one that is none');
+await dialog.getByLabel('Limit').fill('6000');
 await dialog.getByRole('button', { name: 'Make' }).click();
 
 const secret = await dialog.locator('.secret code').innerText();
@@ -277,6 +317,17 @@ ok(secret.length > 20, 'a key is shown when it is made');
 await dialog.getByRole('button', { name: 'I have it' }).click();
 await seen(page.getByRole('row').filter({ hasText: 'shipper-9' }), 'it is listed');
 ok(!(await page.content()).includes(secret), 'and never shown again');
+await seen(page.getByRole('cell', { name: '6,000 a minute' }),
+    'with the limit of its own');
+await page.getByRole('button', { name: 'Limit' }).click();
+ok(await dialog.getByLabel('Limit').inputValue() === '6000',
+    'which can be changed');
+await dialog.getByLabel('Limit').fill('');
+await dialog.getByLabel('Reason').fill('trusted by now');
+await dialog.getByRole('button', { name: 'Set its limit' }).click();
+await gone(dialog, 'and taken away');
+await seen(page.getByRole('cell', { name: 'none', exact: true }),
+    'so that there is none');
 await page.getByRole('button', { name: 'Rotate' }).click();
 await dialog.getByRole('button', { name: 'Make its second key' }).click();
 await dialog.getByText('shown now and never again').waitFor();
@@ -309,7 +360,8 @@ for (const [what, title] of [
     [['settings', 'moog_rate_limit', 'as it was'], 'its way back'],
     [['create', 'development hosts', 'lab-2'], 'a host'],
     [['create', 'rules', 'from a file'], 'the import'],
-    [['keys', 'shipper-9'], 'the key'],
+    [['create', 'keys', 'shipper-9'], 'the key'],
+    [['keys', 'shipper-9', 'trusted by now'], 'the end of its limit'],
 ]) {
     let row = changes;
 

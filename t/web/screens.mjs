@@ -101,10 +101,20 @@ ok(await row.filter({ hasText: '\u27e8U+202E\u27e9' }).count() > 0,
 for (const text of ['onerror', 'svg onload', 'U+202E', 'long ', 'constructor']) {
     await row.filter({ hasText: text }).first().click();
     await page.getByRole('dialog').getByLabel('Raw text').waitFor();
+    if (text === 'onerror') {
+        await seen(page.getByRole('dialog').getByText('Attempt 2 to deliver'),
+            'attempts to deliver are told');
+        await inspect('an event');
+    }
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
 }
 
+await goTo(page, '#/keys');
+await page.getByRole('button', { name: 'Limit', exact: true }).click();
+await page.getByRole('dialog').getByLabel('Limit').fill('x');
+await inspect('a limit that is none');
+await page.keyboard.press('Escape');
 await goTo(page, '#/dead-letters?queue=moog');
 await seen(page.getByRole('table', { name: 'Dead letters' }).getByRole('button')
     .filter({ hasText: 'onerror' }), 'so it is in a dead letter');

@@ -8,6 +8,7 @@ import type { Event, Letter, Letters, Pagination, Rule } from '../api/types';
 import { line, severity, words } from '../lib/format';
 import { usePoll } from '../lib/poll';
 import { href } from '../lib/router';
+import { parse, span } from '../lib/time';
 import { Loading, Trouble, When } from '../ui/basics';
 
 interface Found {
@@ -17,11 +18,28 @@ interface Found {
     readonly told: Told | null;
 }
 
+interface Step {
+    readonly step: string;
+    readonly at: string | null;
+    readonly changed_by?: string;
+    readonly reason?: string | null;
+}
+
+/* An attempt to deliver its alert; none are told if the first succeeded. */
+interface Delivery {
+    readonly at: string;
+    readonly attempt: number;
+    readonly outcome: string;
+    readonly reason: string;
+    readonly status: number | null;     /* null: no answer */
+    readonly seconds: number;
+}
+
 /* What the server itself tells of it. */
 interface Told {
     readonly state: string;
-    readonly steps: readonly { readonly step: string; readonly at: string | null;
-        readonly changed_by?: string; readonly reason?: string | null }[];
+    readonly steps: readonly Step[];
+    readonly deliveries: readonly Delivery[];
     readonly rules_now: { readonly winner: { readonly id: number } | null } | null;
 }
 
@@ -116,6 +134,50 @@ const places: Readonly<Record<string, string>> = {
     forwarded: 'Its alert is neither queued nor dead: it was delivered.',
 };
 
+const outcomes: Readonly<Record<string, string>> = {
+    delivered: 'it was delivered',
+    retry: 'it was to be tried again',
+    dead_letter: 'it became a dead letter',
+    dead: 'it was put aside for good',
+    held: 'it was held back, without counting the attempt',
+};
+
+function Tried({ of }: { of: Delivery }): JSX.Element {
+    return (
+        <li class={of.outcome === 'delivered' ? '' : 'died'}>
+            Attempt {of.attempt} to deliver, <When at={of.at} />:{' '}
+            {of.status !== null ? <>the webhook answered <b>{of.status}</b></>
+                : of.reason === 'connect' ? 'the webhook could not be reached'
+                : of.reason === 'timeout' ? 'the webhook did not answer in time'
+                : words(line(of.reason, 60))} ({of.seconds < 1
+                ? `${Math.round(of.seconds * 1000)} ms` : span(of.seconds)});{' '}
+            {outcomes[of.outcome] ?? words(line(of.outcome, 40))}.
+        </li>
+    );
+}
+
+function Done({ of }: { of: Step }): JSX.Element {
+    return (
+        <li>{line(of.step)} by <b>{line(of.changed_by ?? '', 60)}</b>{' '}
+            <When at={of.at} />{of.reason != null
+                && <>: <bdi>{line(of.reason, 200)}</bdi></>}.</li>
+    );
+}
+
+/* Attempts, and what operators did with its dead letter, as they came. */
+function History({ of }: { of: Told }): JSX.Element {
+    const lines = [
+        ...of.deliveries.map(d => [d.at, <Tried of={d} />] as const),
+        ...of.steps.filter(s => s.changed_by !== undefined)
+            .map(s => [s.at, <Done of={s} />] as const),
+    ];
+    const moment = (at: string | null): number =>
+        parse(at)?.getTime() ?? Number.MAX_VALUE;
+
+    return <>{lines.sort(([a], [b]) => moment(a) - moment(b))
+        .map(([, shown]) => shown)}</>;
+}
+
 export function Explanation({ event }: { event: Event }): JSX.Element {
     const asked = usePoll(s => find(event, s), 0, event.event_id);
     const found = asked.data;
@@ -141,6 +203,7 @@ export function Explanation({ event }: { event: Event }): JSX.Element {
                     ? 'An alert was handed to the forwarder.'
                     : 'No alert was made: that decision is for the audit alone.'}
                 </li>
+                {found.told !== null && <History of={found.told} />}
                 {found.letters.map(([queue, letter]) => (
                     <li key={letter.id} class="died">It lies among the{' '}
                         <a href={href('dead-letters', { queue,
@@ -148,11 +211,6 @@ export function Explanation({ event }: { event: Event }): JSX.Element {
                         {letter.attempts} attempts and {letter.replays} replays:
                         {' '}<b>{words(line(letter.failed_reason ?? '?'))}</b>.
                     </li>))}
-                {found.told?.steps.filter(s => s.changed_by !== undefined)
-                    .map(s => <li key={`${s.step} ${s.at ?? ''}`}>
-                        {line(s.step)} by <b>{line(s.changed_by ?? '', 60)}</b>{' '}
-                        <When at={s.at} />{s.reason != null
-                            && <>: <bdi>{line(s.reason, 200)}</bdi></>}.</li>)}
                 {event.forwarded_to_moog && found.letters.length === 0
                     && <li>{places[found.told?.state ?? ''] ?? 'It is not among '
                         + 'the dead letters: it is delivered, or waits for its '

@@ -1,4 +1,4 @@
-// Named keys: made, shown once, revoked.
+// Named keys: made, shown once, limited, revoked.
 
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
@@ -6,7 +6,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { get, part, send } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { Key, Pagination } from '../api/types';
-import { line, plural } from '../lib/format';
+import { count, line, plural } from '../lib/format';
 import { useShortcuts, type Shortcut } from '../lib/keys';
 import { usePoll } from '../lib/poll';
 import { setParams, usePlace } from '../lib/router';
@@ -28,6 +28,26 @@ function stateOf(key: Key): readonly [Tone, string] {
         : ['good', 'valid'];
 }
 
+/* Events a minute as typed; null: no limit, undefined: none that can be. */
+function limitOf(text: string): number | null | undefined {
+    const digits = text.trim();
+    const limit = Number(digits);
+
+    return digits === '' ? null
+        : /^\d+$/.test(digits) && limit >= 1 && limit <= 1_000_000_000 ? limit
+        : undefined;
+}
+
+function LimitField(props: { value: string; onInput: (value: string) => void;
+    error?: string | undefined; autofocus?: boolean }): JSX.Element {
+    return (
+        <Text label="Limit (events a minute)" {...props}
+            error={limitOf(props.value) === undefined
+                ? 'a whole number from 1 to 1000000000' : props.error}
+            hint="none but the one of all if empty" />
+    );
+}
+
 /* The one moment in which a key can be seen. */
 function Once({ made, onClose }: { made: { name: string; key: string };
     onClose: () => void }): JSX.Element {
@@ -46,11 +66,14 @@ function Make({ onClose, onMade }: { onClose: () => void;
     onMade: (made: { name: string; key: string }) => void }): JSX.Element {
     const [name, setName] = useState('');
     const [chosen, setChosen] = useState<readonly string[]>(['ingest']);
+    const [limit, setLimit] = useState('');
     const [expires, setExpires] = useState('');
     const [reason, setReason] = useState('');
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState<unknown>(null);
     const wrong = error instanceof ApiError ? error.fields : {};
+    const sends = chosen.includes('ingest');
+    const most = sends ? limitOf(limit) : null;
 
     const make = async (): Promise<void> => {
         setBusy(true);
@@ -58,6 +81,7 @@ function Make({ onClose, onMade }: { onClose: () => void;
         try {
             const { data } = await send<{ name: string; key: string }>('POST',
                 'keys', { body: { name: name.trim(), scopes: chosen,
+                    ...(most != null && { rate_limit: most }),
                     ...(expires !== '' && {
                         expires_at: parse(expires)?.toISOString() }),
                     ...(reason.trim() !== '' && { reason: reason.trim() }) } });
@@ -73,7 +97,8 @@ function Make({ onClose, onMade }: { onClose: () => void;
         <Dialog title="New key" onClose={onClose} actions={<>
             <Button onClick={onClose}>Cancel</Button>
             <Button kind="main" busy={busy} onClick={() => void make()}
-                disabled={name.trim() === '' || chosen.length === 0}>Make</Button>
+                disabled={name.trim() === '' || chosen.length === 0
+                    || most === undefined}>Make</Button>
         </>}>
             <Text label="Name" value={name} onInput={setName} autofocus
                 error={wrong.name} hint="who or what uses it; the audit names it" />
@@ -84,6 +109,8 @@ function Make({ onClose, onMade }: { onClose: () => void;
                             : chosen.filter(s => s !== scope))} />))}
                 {wrong.scopes !== undefined
                     && <p class="wrong">{wrong.scopes}</p>}</fieldset>
+            {sends && <LimitField value={limit} onInput={setLimit}
+                error={wrong.rate_limit} />}
             <Text label="Valid until (local)" type="datetime-local"
                 value={expires} onInput={setExpires} error={wrong.expires_at}
                 hint="for ever if empty" />
@@ -91,6 +118,30 @@ function Make({ onClose, onMade }: { onClose: () => void;
                 maxLength={500} />
             {Object.keys(wrong).length === 0 && <Trouble error={error} />}
         </Dialog>
+    );
+}
+
+/* Of all keys of the name, as the server has it. */
+function Limit({ of, onClose, onDone }: { of: Key; onClose: () => void;
+    onDone: () => void }): JSX.Element {
+    const [text, setText] = useState(of.rate_limit?.toString() ?? '');
+    const limit = limitOf(text);
+
+    return (
+        <Confirm title={`Limit ${line(of.name, 60)}`} act="Set its limit"
+            reason="optional" onClose={onClose}
+            ready={limit !== undefined && limit !== of.rate_limit}
+            run={async reason => {
+                await send('PUT', `keys/${part(of.name)}`, { body: {
+                    rate_limit: limit, ...(reason !== '' && { reason }) } });
+                tell(limit === null ? `${of.name} has no limit of its own.`
+                    : `${of.name} may send ${count(limit)} events a minute.`);
+                onDone();
+            }}>
+            <p>How many events a minute each key of this name may send, beside
+                the limit of all.</p>
+            <LimitField value={text} onInput={setText} autofocus />
+        </Confirm>
     );
 }
 
@@ -120,6 +171,7 @@ export function Keys(): JSX.Element {
     const show = params.get('show') ?? '';
     const [making, setMaking] = useState(false);
     const [made, setMade] = useState<{ name: string; key: string } | null>(null);
+    const [limiting, setLimiting] = useState<Key | null>(null);
     const [rotating, setRotating] = useState<Key | null>(null);
     const [revoking, setRevoking] = useState<Key | null>(null);
     const keys = list.data?.keys ?? [];
@@ -160,7 +212,7 @@ export function Keys(): JSX.Element {
                 : <div class="scroll" tabIndex={0} role="region"
                     aria-label="Keys, scrollable"><table class="keys">
                     <thead><tr><th>Name</th><th>State</th><th>May</th>
-                        <th>Made</th><th>Last used</th>
+                        <th>Limit</th><th>Made</th><th>Last used</th>
                         <th>Ends</th><th><span class="unseen">Actions</span></th>
                     </tr></thead>
                     <tbody>{shown.map(k => {
@@ -172,6 +224,9 @@ export function Keys(): JSX.Element {
                                     id {k.id}</span></td>
                                 <td><Badge tone={tone}>{word}</Badge></td>
                                 <td>{k.scopes.join(', ')}</td>
+                                <td data-name="limit">{k.rate_limit === null
+                                    ? <span class="dim">none</span>
+                                    : `${count(k.rate_limit)} a minute`}</td>
                                 <td data-name="made"><When at={k.created_at} /></td>
                                 <td data-name="used">{k.last_used_at === undefined
                                     ? <span class="dim">-</span>
@@ -182,6 +237,9 @@ export function Keys(): JSX.Element {
                                     ? <span class="dim">never</span>
                                     : <When at={k.expires_at} />}</td>
                                 <td class="acts">{word === 'valid' && <>
+                                    {k.scopes.includes('ingest')
+                                        && <Button onClick={() =>
+                                            setLimiting(k)}>Limit</Button>}
                                     <Button disabled={keys.filter(o => o.name
                                         === k.name && stateOf(o)[1] === 'valid')
                                         .length > 1}
@@ -198,6 +256,8 @@ export function Keys(): JSX.Element {
                 list.refresh();
             }} />}
             {made !== null && <Once made={made} onClose={() => setMade(null)} />}
+            {limiting !== null && <Limit of={limiting} onDone={list.refresh}
+                onClose={() => setLimiting(null)} />}
             {rotating !== null && <Rotate of={rotating}
                 onClose={() => setRotating(null)} onMade={m => {
                     setMade(m);
