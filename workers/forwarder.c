@@ -26,9 +26,11 @@
 #define PAYLOAD_MAX (64u << 20)
 #define KEY_MAX 8192
 
-/* between two looks at an empty or held queue */
+/* between two looks at an empty or held queue: first for as long as alerts came
+ * a short while ago */
 #define IDLE_FIRST_MS 2
 #define IDLE_LAST_MS 50
+#define IDLE_AFTER (1000 * 1000)
 #define DUE_EVERY (100 * 1000)
 
 /* what is delivered is settled together while there is more to send, but not
@@ -73,6 +75,7 @@ typedef struct {
     bool more;           /* the queue held more than was admitted */
     mutt_usec_t due_at;
     int idle_ms;
+    mutt_usec_t taken_at; /* when the queue last had an alert */
     mutt_usec_t held_until;
     bool blocked;     /* told of the present hold already */
     char failure[32]; /* the last one */
@@ -861,6 +864,7 @@ forwarder_turn(mutt_run_t *run, mutt_err_t *err)
     }
 
     if (taken > 0) {
+        f->taken_at = now;
         f->idle_ms = IDLE_FIRST_MS;
     }
 
@@ -876,9 +880,12 @@ forwarder_turn(mutt_run_t *run, mutt_err_t *err)
         return rc;
     }
 
-    f->idle_ms = f->used > 0 || f->idle_ms * 2 > IDLE_LAST_MS
-                     ? (f->used > 0 ? IDLE_FIRST_MS : IDLE_LAST_MS)
-                     : f->idle_ms * 2;
+    if (f->used > 0 || now - f->taken_at < IDLE_AFTER) {
+        f->idle_ms = IDLE_FIRST_MS;
+    } else {
+        f->idle_ms =
+            f->idle_ms * 2 > IDLE_LAST_MS ? IDLE_LAST_MS : f->idle_ms * 2;
+    }
 
     return MUTT_AGAIN;
 }
