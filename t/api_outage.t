@@ -26,8 +26,16 @@ sub api {
         'X-API-KEY' => $t->key('admin'));
 }
 
-sub works { return $t->wait_for(sub { api('GET', 'rules')->{code} == 200 },
-    20, $_[0]) }
+# nginx' workers that have lost PostgreSQL and not found it again
+sub lost {
+    my %is = $t->log_of('nginx') =~ /#(\d+): mutt: postgresql is (away|there)/g;
+
+    return scalar grep { $_ eq 'away' } values %is;
+}
+
+# It answers, whichever worker is asked.
+sub works { return $t->wait_for(sub { api('GET', 'rules')->{code} == 200
+    && !lost() }, 20, $_[0]) }
 
 sub connections {
     return $t->sql('SELECT count(*) FROM pg_stat_activity'
