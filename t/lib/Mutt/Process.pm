@@ -1,11 +1,13 @@
 package Mutt::Process;
 
 # One child process of a test: started with its own log, stopped by its pid,
-# and its end judged.  It dies with the test that started it.
+# and its end judged.  It dies with the test that started it, and so does its
+# process group: workers of an nginx, say, whose master was killed.
 
 use strict;
 use warnings;
 
+use Mutt::Guard;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
@@ -19,7 +21,7 @@ sub new {
 
     return bless {
         stop => 'TERM', orphan => 'KILL', env => {}, grace => 15, faults => [],
-        %self
+        left => [], %self
     }, $class;
 }
 
@@ -49,6 +51,7 @@ sub start {
         POSIX::_exit(127);
     }
 
+    Mutt::Guard::started($pid, $self->{orphan});
     $self->{pid} = $pid;
     $self->{asked} = undef;
     return $self;
@@ -113,6 +116,19 @@ sub kill_hard {
     $self->wait_end(10);
 }
 
+# Ends it and all of its process group, also what earlier starts have left.
+sub wipe {
+    my ($self) = @_;
+
+    if ($self->running()) {
+        $self->signal('CONT');
+        $self->kill_hard($self->{orphan});
+    }
+
+    kill 'KILL', -$_ for grep { Mutt::Guard::left($_) } @{ $self->{left} };
+    $self->{left} = [];
+}
+
 # It ends by itself: waits for that, and an end as "exit 1" is no fault.
 sub expect_end {
     my ($self, $end, $seconds) = @_;
@@ -160,6 +176,8 @@ sub ended {
     push @{ $self->{faults} }, "$self->{name} ended with $end, asked: $asked"
         unless $asked eq 'any' || $asked eq $end;
 
+    push @{ $self->{left} }, $self->{pid} if Mutt::Guard::left($self->{pid});
+    Mutt::Guard::ended($self->{pid});
     $self->{end} = $end;
     $self->{pid} = undef;
 }

@@ -523,6 +523,7 @@ sub settle {
         } keys %{ $self->{parts} })
     {
         $self->process($name)->stop();
+        $self->process($name)->wipe();
     }
 
     my @faults = map { $_->faults() } values %{ $self->{parts} };
@@ -540,7 +541,7 @@ END {
         if ($status == 0 && Test::More->builder->has_plan()) {
             $self->finish();
         } elsif (!$self->{finished}) {
-            $_->kill_hard() for grep { $_ } values %{ $self->{parts} };
+            $_->wipe() for grep { $_ } values %{ $self->{parts} };
             $self->show_logs();
         }
     }
