@@ -30,6 +30,18 @@ api_failed(const muttdev_command_t *command, const mutt_err_t *err)
 }
 
 
+int
+api_store_failed(const muttdev_command_t *command, const mutt_err_t *err)
+{
+    (void) fprintf(stderr,
+                   "muttdev %s: %s; it is asked at REDIS_URL and DATABASE_URL, "
+                   "\"muttdev doctor\" looks closer\n",
+                   command->name, err->text);
+
+    return MUTTDEV_FAILED;
+}
+
+
 json_t *
 api_reason(const options_t *options, const api_fields_t *fields)
 {

@@ -52,6 +52,9 @@ bool api_is_name(const char *word);
 /* Tells of a failure on stderr; MUTTDEV_FAILED. */
 int api_failed(const muttdev_command_t *command, const mutt_err_t *err);
 
+/* The same of Redis or PostgreSQL, which a command asks itself. */
+int api_store_failed(const muttdev_command_t *command, const mutt_err_t *err);
+
 /* The body with a reason, where one is given. */
 json_t *api_reason(const options_t *options, const api_fields_t *fields);
 

@@ -89,7 +89,13 @@ check_pause(int ms)
 int
 check_cannot_tell(const char *command, const mutt_err_t *err)
 {
-    (void) fprintf(stderr, "muttdev %s: cannot tell: %s\n", command, err->text);
+    bool away = err->rc == MUTT_UNAVAIL || err->rc == MUTT_TIMEOUT;
+
+    (void) fprintf(stderr, "muttdev %s: cannot tell: %s%s\n", command,
+                   err->text,
+                   away ? "; it is asked at REDIS_URL and DATABASE_URL, "
+                          "\"muttdev doctor\" looks closer"
+                        : "");
 
     return CHECK_UNKNOWN;
 }

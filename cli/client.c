@@ -11,11 +11,41 @@
 #define SLICE_MS 200
 #define URL_SIZE 2048
 #define KEY_SIZE 4096
+#define ADVICE_SIZE 128
+
+
+/* What to do about a refusal; empty when there is nothing to say. */
+static void
+advise(const client_request_t *what, long status, bool is_mutt, char *advice,
+       size_t size)
+{
+    advice[0] = '\0';
+
+    if (!is_mutt) {
+        (void) snprintf(advice, size,
+                        ", no answer of a MUTT: is its address "
+                        "right?");
+    } else if (status == 401) {
+        (void) snprintf(advice, size, ", is %s right?",
+                        what->variable == NULL ? "MUTT_API_KEY"
+                                               : what->variable);
+    } else if (status == 403) {
+        (void) snprintf(advice, size, ", the key has not this scope");
+    } else if (status == 404 && what->list != NULL) {
+        (void) snprintf(advice, size, ", \"muttdev %s\" names what there is",
+                        what->list);
+    } else if (status == 503) {
+        (void) snprintf(advice, size,
+                        ", try again when \"muttdev status\" is well");
+    }
+}
 
 
 mutt_rc_t
-client_refused(long status, mutt_str_t body, mutt_err_t *err)
+client_refused(const client_request_t *what, long status, mutt_str_t body,
+               mutt_err_t *err)
 {
+    char advice[ADVICE_SIZE];
     json_t *answer = json_loadb(body.data, body.len, 0, NULL);
     const char *code = json_string_value(json_object_get(answer, "code"));
     const char *text = json_string_value(json_object_get(answer, "error"));
@@ -25,15 +55,13 @@ client_refused(long status, mutt_str_t body, mutt_err_t *err)
         text = json_string_value(json_object_get(answer, "message"));
     }
 
+    advise(what, status, code != NULL, advice, sizeof(advice));
+
     mutt_rc_t rc = mutt_fail(
         err, MUTT_UNAVAIL, "status %ld%s%s%s%.100s%s%.100s%s", status,
         code == NULL ? "" : " ", code == NULL ? "" : code,
         text == NULL ? "" : ": ", text == NULL ? "" : text,
-        fields == NULL ? "" : " ", fields == NULL ? "" : fields,
-        status == 401   ? ", is MUTT_API_KEY right?"
-        : status == 403 ? ", the key has not this scope"
-        : status == 503 ? ", try again when \"muttdev status\" is well"
-                        : "");
+        fields == NULL ? "" : " ", fields == NULL ? "" : fields, advice);
 
     free(fields);
     json_decref(answer);
@@ -122,6 +150,29 @@ client_key(const options_t *options, const char *variable, const char **key,
     *key = muttdev_variable(variable);
 
     return MUTT_OK;
+}
+
+
+/* The command that lists what a path has one of. */
+static const char *
+list_of(const char *path)
+{
+    static const struct {
+        const char *path;
+        const char *command;
+    } lists[] = {
+        { "config/", "config list" },
+        { "dead-letters/", "dlq list" },
+        { "keys/", "keys list" },
+    };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (strncmp(path, lists[i].path, strlen(lists[i].path)) == 0) {
+            return lists[i].command;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -215,7 +266,7 @@ client_answer(const client_request_t *what, mutt_buf_t *answer, mutt_err_t *err)
     }
 
     return rc == MUTT_OK && (status < 200 || status > 299)
-               ? client_refused(status, mutt_buf_str(answer), err)
+               ? client_refused(what, status, mutt_buf_str(answer), err)
                : rc;
 }
 
@@ -244,6 +295,7 @@ client_call(const options_t *options, const char *method, const char *path,
         .address = address,
         .method = method,
         .key = key,
+        .list = list_of(path),
         .body = body,
     };
 

@@ -30,6 +30,8 @@ typedef struct {
     const char *address;
     const char *method;
     const char *key;      /* NULL: none */
+    const char *variable; /* that the key is of; NULL: MUTT_API_KEY */
+    const char *list;     /* the command that names what there is, or NULL */
     const char *type;     /* of the body; NULL: JSON */
     const char *encoding; /* of the body; NULL: none */
     mutt_str_t body;
@@ -60,7 +62,9 @@ MUTT_CHECKED mutt_rc_t client_call(const options_t *options, const char *method,
 json_t *client_json(const options_t *options, const char *method,
                     const char *path, const json_t *body, mutt_err_t *err);
 
-/* What an answer that is no success says of itself; MUTT_UNAVAIL. */
-mutt_rc_t client_refused(long status, mutt_str_t body, mutt_err_t *err);
+/* What an answer to a request that is no success says of itself, and what to
+ * do about it; MUTT_UNAVAIL. */
+mutt_rc_t client_refused(const client_request_t *what, long status,
+                         mutt_str_t body, mutt_err_t *err);
 
 #endif

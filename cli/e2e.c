@@ -139,7 +139,11 @@ send_event(trip_t *trip, mutt_err_t *err)
                               at, "syslog_severity", 3, "program", "muttdev");
     char *text = json_dumps(event, JSON_COMPACT);
     client_request_t what = {
-        .address = url, .method = "POST", .key = key, .body = mutt_str(text)
+        .address = url,
+        .method = "POST",
+        .key = key,
+        .variable = "MUTT_INGEST_KEY",
+        .body = mutt_str(text),
     };
 
     mutt_buf_init(&answer, PATH_SIZE * 8);

@@ -39,7 +39,7 @@ typedef struct {
     size_t n_times;
     size_t sent;
     size_t success;
-    long status; /* of the last failure */
+    bool complained; /* of the first failure */
 } load_t;
 
 
@@ -49,15 +49,14 @@ on_done(void *data, size_t events, long status, mutt_str_t body, double seconds,
 {
     load_t *l = data;
 
-    (void) body;
-    (void) error;
     l->sent += events;
     l->times[l->n_times++] = seconds;
 
     if (status == 200) {
         l->success += events;
-    } else {
-        l->status = status;
+    } else if (!l->complained) {
+        sender_complain(&muttdev_load, status, body, error);
+        l->complained = true;
     }
 }
 
@@ -144,22 +143,7 @@ report(load_t *l, double seconds)
     (void) print_json(all, true);
     json_decref(all);
 
-    if (l->success == l->sent) {
-        return MUTTDEV_DONE;
-    }
-
-    if (l->status == 0) {
-        (void) fprintf(stderr, "muttdev load: some had no answer; \"muttdev "
-                               "status\" tells what runs\n");
-    } else {
-        (void) fprintf(stderr,
-                       "muttdev load: some were refused, with status "
-                       "%ld; \"muttdev queues\" and \"muttdev config "
-                       "list\" tell of depths and limits\n",
-                       l->status);
-    }
-
-    return MUTTDEV_FAILED;
+    return l->success == l->sent ? MUTTDEV_DONE : MUTTDEV_FAILED;
 }
 
 

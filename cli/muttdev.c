@@ -58,6 +58,22 @@ static const muttdev_command_t *const commands[] = {
 };
 
 
+/* What was printed is out; otherwise it failed, whatever it was. */
+static int
+written(int status)
+{
+    bool bad = ferror(stdout) != 0;
+
+    if (fflush(stdout) == 0 && !bad) {
+        return status;
+    }
+
+    (void) fprintf(stderr, "muttdev: the output could not be written: %m\n");
+
+    return status == MUTTDEV_DONE ? MUTTDEV_FAILED : status;
+}
+
+
 /* How many words of argv spell the name; 0 when they do not. */
 static int
 words_of(const char *name, int argc, char **argv)
@@ -90,22 +106,18 @@ print_row(FILE *out, const muttdev_command_t *command)
 }
 
 
-/* The commands whose first word this is; false when there are none. */
-static bool
+/* The commands whose first word this is. */
+static void
 list_group(FILE *out, const char *word)
 {
     size_t len = strlen(word);
-    bool any = false;
 
     for (size_t i = 0; commands[i] != NULL; i++) {
         if (strncmp(commands[i]->name, word, len) == 0 &&
             commands[i]->name[len] == ' ') {
             print_row(out, commands[i]);
-            any = true;
         }
     }
-
-    return any;
 }
 
 
@@ -161,15 +173,45 @@ find(int argc, char **argv, int *words)
 }
 
 
+static bool
+is_group(const char *word)
+{
+    size_t len = strlen(word);
+
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (strncmp(commands[i]->name, word, len) == 0 &&
+            commands[i]->name[len] == ' ') {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static bool
+is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+
 static int
 unknown(int argc, char **argv)
 {
-    size_t len = strlen(argv[0]);
-    bool group = false;
+    bool group = is_group(argv[0]);
 
-    for (size_t i = 0; commands[i] != NULL; i++) {
-        group = group || (strncmp(commands[i]->name, argv[0], len) == 0 &&
-                          commands[i]->name[len] == ' ');
+    if (group && argc > 1 && is_help(argv[1])) {
+        list_group(stdout, argv[0]);
+        return MUTTDEV_DONE;
+    }
+
+    if (group && argc == 1) {
+        (void) fprintf(stderr,
+                       "muttdev: \"%s\" is a group of commands; \"muttdev "
+                       "help %s\" lists them\n",
+                       argv[0], argv[0]);
+        return MUTTDEV_USAGE;
     }
 
     (void) fprintf(stderr,
@@ -187,6 +229,10 @@ help(int argc, char **argv)
 {
     int words;
 
+    if (argc > 1 && is_help(argv[argc - 1])) {
+        argc--;
+    }
+
     if (argc == 1) {
         list(stdout);
         return MUTTDEV_DONE;
@@ -203,7 +249,8 @@ help(int argc, char **argv)
         return muttdev_help(command);
     }
 
-    if (argc == 2 && list_group(stdout, argv[1])) {
+    if (argc == 2 && is_group(argv[1])) {
+        list_group(stdout, argv[1]);
         return MUTTDEV_DONE;
     }
 
@@ -221,7 +268,7 @@ main(int argc, char **argv)
         return MUTTDEV_USAGE;
     }
 
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (is_help(argv[1])) {
         list(stdout);
         return MUTTDEV_DONE;
     }
@@ -236,5 +283,5 @@ main(int argc, char **argv)
         return unknown(argc - 1, argv + 1);
     }
 
-    return command->run(argc - words, argv + words);
+    return written(command->run(argc - words, argv + words));
 }

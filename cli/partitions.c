@@ -173,7 +173,7 @@ run(int argc, char **argv)
     }
 
     if (rc != MUTT_OK) {
-        status = api_failed(&muttdev_partitions, &err);
+        status = api_store_failed(&muttdev_partitions, &err);
     } else if (options.json) {
         json_t *all = json_pack("{s:O}", "partitions", list);
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api.h"
 #include "conf/mutt_metrics.h"
 #include "io/mutt_retention.h"
-#include "options.h"
 
 static int run(int argc, char **argv);
 
@@ -77,7 +77,7 @@ run_once(const mutt_settings_t *settings, bool dry)
         (void) fprintf(stderr, "muttdev retention: out of memory, or REDIS_URL "
                                "is no address\n");
     } else if (mutt_redis_connect(redis, &err) != MUTT_OK) {
-        (void) fprintf(stderr, "muttdev retention: %s\n", err.text);
+        (void) api_store_failed(&muttdev_retention, &err);
     } else {
         mutt_retention_begin(retention, &policy);
         ok = go(retention, redis);

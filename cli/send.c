@@ -60,31 +60,6 @@ now(void)
 }
 
 
-/* What a refusal says, the first few of them. */
-static void
-show_fault(sending_t *s, long status, mutt_str_t body, const char *error)
-{
-    mutt_err_t err;
-
-    if (s->shown++ >= FAULTS_SHOWN) {
-        return;
-    }
-
-    if (status == 0) {
-        (void) mutt_fail(&err, MUTT_UNAVAIL,
-                         "no answer%s%.150s; is it up? \"muttdev status\" "
-                         "tells what runs",
-                         error[0] == '\0' ? "" : ": ", error);
-    } else {
-        (void) client_refused(status, body, &err);
-    }
-
-    (void) fputs("muttdev send: ", stderr);
-    (void) print_text(stderr, mutt_str(err.text));
-    (void) fputc('\n', stderr);
-}
-
-
 static void
 show_rejected(sending_t *s, const json_t *answer)
 {
@@ -120,8 +95,8 @@ on_done(void *data, size_t events, long status, mutt_str_t body, double seconds,
             (size_t) json_integer_value(json_object_get(answer, "accepted"));
         show_rejected(s, answer);
         json_decref(answer);
-    } else {
-        show_fault(s, status, body, error);
+    } else if (s->shown++ < FAULTS_SHOWN) {
+        sender_complain(&muttdev_send, status, body, error);
     }
 
     s->accepted += accepted;

@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "io/mutt_http.h"
+#include "print.h"
 
 #define TIMEOUT_MS 15000
 #define SLICE_MS 50
@@ -131,6 +132,28 @@ collect(sender_t *s)
         free(parcel->body);
         free(parcel);
     }
+}
+
+
+void
+sender_complain(const muttdev_command_t *command, long status, mutt_str_t body,
+                const char *error)
+{
+    const client_request_t what = { .variable = "MUTT_INGEST_KEY" };
+    mutt_err_t err;
+
+    if (status == 0) {
+        (void) mutt_fail(&err, MUTT_UNAVAIL,
+                         "no answer%s%.150s; is it up? \"muttdev status\" "
+                         "tells what runs",
+                         error[0] == '\0' ? "" : ": ", error);
+    } else {
+        (void) client_refused(&what, status, body, &err);
+    }
+
+    (void) fprintf(stderr, "muttdev %s: ", command->name);
+    (void) print_text(stderr, mutt_str(err.text));
+    (void) fputc('\n', stderr);
 }
 
 

@@ -26,6 +26,11 @@ void sender_destroy(sender_t *sender);
 MUTT_CHECKED mutt_rc_t sender_put(sender_t *sender, mutt_str_t body,
                                   size_t events, mutt_err_t *err);
 
+/* Says on stderr why a request was not taken: of status 0 with the error, or
+ * of another status than 200 with the answer. */
+void sender_complain(const muttdev_command_t *command, long status,
+                     mutt_str_t body, const char *error);
+
 /* Lets requests go on for at most that long. */
 MUTT_CHECKED mutt_rc_t sender_turn(sender_t *sender, int ms, mutt_err_t *err);
 

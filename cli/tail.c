@@ -249,7 +249,8 @@ watch(tail_t *tail, const char *url, const char *key, long seconds,
                        "what runs",
                        done.error);
     } else if (rc == MUTT_OK && done.status != 200) {
-        rc = client_refused(done.status, mutt_buf_str(&tail->lines), err);
+        rc = client_refused(&(client_request_t) { .key = key }, done.status,
+                            mutt_buf_str(&tail->lines), err);
     }
 
     mutt_http_destroy(http);

@@ -12,7 +12,7 @@ use Mutt::Cli;
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has(qw(redis postgres nginx));
+my $t = Mutt::Test->new()->has(qw(redis postgres nginx sink));
 
 $t->run();
 
@@ -162,7 +162,7 @@ is($t->sql("SELECT count(*) FROM config_audit_log
     WHERE table_name = 'dead_letters' AND operation = 'DELETE'
     AND reason = 'of no use'"), 4, 'each is audited, with the reason');
 is($t->ledger()->{difference}, 0, 'the ledger agrees');
-$cli->fails(1, qr/404/, qw(dlq show nothing));
+$cli->fails(1, qr/404 .*"muttdev dlq list" names/, qw(dlq show nothing));
 $cli->fails(1, qr/404/, qw(dlq purge nothing --yes --reason x));
 $cli->fails(2, qr/--max wants a number/, qw(dlq replay alerter --max some));
 
@@ -190,8 +190,22 @@ like($cli->ok(qw(help config set)), qr/\Amuttdev config set KEY VALUE/,
 like($cli->ok(qw(config set --help)), qr/\Amuttdev config set KEY VALUE/,
     'which --help prints as well');
 
+like($cli->ok(qw(help help)), qr/\Amuttdev help \[COMMAND\]/, 'its own');
+like($cli->ok(qw(rules --help)), qr/^  rules import +\S/m,
+    'the commands of a group');
+$cli->fails(2, qr/"muttdev help rules" lists them/, 'rules');
+$cli->fails(2, qr/"muttdev help rules" lists them/, qw(rules frob));
+$cli->fails(2, qr/"muttdev help" lists them/, 'frob');
+$cli->fails(2, qr/"muttdev help" lists them/, qw(frob --help));
+
 $cli->fails(1, qr/no answer from .*muttdev status/,
     qw(version --url http://127.0.0.1:1));
+
+# What cannot be written is no success: a full disk under an export.
+is(system("'$cli->{program}' version > /dev/full 2> '@{[ $t->dir() ]}/full'")
+    >> 8, 1, 'output that is lost is a failure');
+is(Mutt::Cli::slurp($t->dir() . '/full'), 'muttdev: the output could not be '
+    . "written: No space left on device\n", 'and is told of');
 
 ###############################################################################
 # Keys of ours, and no answer
@@ -211,6 +225,8 @@ $cli->env(MUTT_API_KEY => undef, MUTT_API_KEY_FILE => $file);
 $cli->ok(qw(config list));
 $cli->env(MUTT_API_KEY => $t->key('ingest'));
 $cli->fails(1, qr/403 forbidden/, qw(config list));
+$cli->fails(1, qr/404.*no answer of a MUTT/, qw(queues --url),
+    'http://127.0.0.1:' . $t->port('sink'));
 $cli->fails(1, qr/no answer/, qw(queues --url http://127.0.0.1:1));
 $cli->fails(1, qr/http or https/, qw(queues --url ftp://127.0.0.1));
 $cli->env(MUTT_URL => undef);

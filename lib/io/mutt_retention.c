@@ -666,7 +666,9 @@ be_the_one(mutt_retention_t *r, mutt_err_t *err)
 
     if (!locked) {
         mutt_pg_close(r->pg);
-        return mutt_fail(err, MUTT_UNAVAIL, "another process does it");
+        return mutt_fail(err, MUTT_UNAVAIL,
+                         "another process does it, and one of a database "
+                         "works at a time");
     }
 
     return MUTT_OK;
