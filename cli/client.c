@@ -57,11 +57,12 @@ client_refused(const client_request_t *what, long status, mutt_str_t body,
 
     advise(what, status, code != NULL, advice, sizeof(advice));
 
-    mutt_rc_t rc = mutt_fail(
-        err, MUTT_UNAVAIL, "status %ld%s%s%s%.100s%s%.100s%s", status,
-        code == NULL ? "" : " ", code == NULL ? "" : code,
-        text == NULL ? "" : ": ", text == NULL ? "" : text,
-        fields == NULL ? "" : " ", fields == NULL ? "" : fields, advice);
+    mutt_rc_t rc = mutt_fail(err, status == 412 ? MUTT_STALE : MUTT_UNAVAIL,
+                             "status %ld%s%s%s%.100s%s%.100s%s", status,
+                             code == NULL ? "" : " ", code == NULL ? "" : code,
+                             text == NULL ? "" : ": ", text == NULL ? "" : text,
+                             fields == NULL ? "" : " ",
+                             fields == NULL ? "" : fields, advice);
 
     free(fields);
     json_decref(answer);
@@ -223,6 +224,7 @@ client_fetch(const client_request_t *what, long *status, mutt_buf_t *answer,
         .api_key = what->key,
         .type = what->type,
         .encoding = what->encoding,
+        .if_match = what->if_match,
         .take = take,
         .data = answer,
     };
@@ -245,6 +247,12 @@ client_fetch(const client_request_t *what, long *status, mutt_buf_t *answer,
     }
 
     *status = done.status;
+
+    if (what->etag != NULL) {
+        (void) snprintf(what->etag, CLIENT_ETAG, "%.*s",
+                        MUTT_STR_ARG(done.etag));
+    }
+
     mutt_http_destroy(http);
 
     return rc;
@@ -272,34 +280,39 @@ client_answer(const client_request_t *what, mutt_buf_t *answer, mutt_err_t *err)
 
 
 mutt_rc_t
-client_call(const options_t *options, const char *method, const char *path,
-            mutt_str_t body, mutt_buf_t *answer, mutt_err_t *err)
+client_ask(const options_t *options, client_request_t *what, const char *path,
+           mutt_buf_t *answer, mutt_err_t *err)
 {
     char address[URL_SIZE];
     const char *base = client_url(options, err);
-    const char *key;
 
     if (base == NULL) {
         return err->rc;
     }
 
-    mutt_rc_t rc = client_key(options, "MUTT_API_KEY", &key, err);
+    mutt_rc_t rc = client_key(options, "MUTT_API_KEY", &what->key, err);
 
     if (rc != MUTT_OK) {
         return rc;
     }
 
     (void) snprintf(address, sizeof(address), "%s/api/v2/%s", base, path);
+    what->address = address;
+    what->list = list_of(path);
+    rc = client_answer(what, answer, err);
+    what->address = NULL;
 
-    client_request_t what = {
-        .address = address,
-        .method = method,
-        .key = key,
-        .list = list_of(path),
-        .body = body,
-    };
+    return rc;
+}
 
-    return client_answer(&what, answer, err);
+
+mutt_rc_t
+client_call(const options_t *options, const char *method, const char *path,
+            mutt_str_t body, mutt_buf_t *answer, mutt_err_t *err)
+{
+    client_request_t what = { .method = method, .body = body };
+
+    return client_ask(options, &what, path, answer, err);
 }
 
 

@@ -34,9 +34,14 @@ typedef struct {
     const char *list;     /* the command that names what there is, or NULL */
     const char *type;     /* of the body; NULL: JSON */
     const char *encoding; /* of the body; NULL: none */
+    const char *if_match; /* NULL: none */
+    char *etag;           /* takes that of the answer; NULL: not wanted */
     mutt_str_t body;
     long timeout_ms; /* 0: as all */
 } client_request_t;
+
+/* Of an ETag, with its end. */
+#define CLIENT_ETAG 64
 
 /* MUTT_OK with the status and the body of any answer; MUTT_UNAVAIL when there
  * is none. */
@@ -57,13 +62,19 @@ MUTT_CHECKED mutt_rc_t client_call(const options_t *options, const char *method,
                                    const char *path, mutt_str_t body,
                                    mutt_buf_t *answer, mutt_err_t *err);
 
+/* As client_call() with whatever else of a request: address and key are filled
+ * in.  MUTT_STALE: If-Match is not what there is. */
+MUTT_CHECKED mutt_rc_t client_ask(const options_t *options,
+                                  client_request_t *what, const char *path,
+                                  mutt_buf_t *answer, mutt_err_t *err);
+
 /* As client_call(), from JSON to JSON; body NULL for none, not freed.  NULL
  * with err filled on failure. */
 json_t *client_json(const options_t *options, const char *method,
                     const char *path, const json_t *body, mutt_err_t *err);
 
 /* What an answer to a request that is no success says of itself, and what to
- * do about it; MUTT_UNAVAIL. */
+ * do about it; MUTT_UNAVAIL, but for 412 MUTT_STALE. */
 mutt_rc_t client_refused(const client_request_t *what, long status,
                          mutt_str_t body, mutt_err_t *err);
 

@@ -2,11 +2,16 @@
  * file. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
 #include "client.h"
 #include "events.h"
+
+/* the API gives it 30 s in PostgreSQL, after its own checks */
+#define IMPORT_MS 120000
+#define VERSION_LETTERS "0123456789abcdef"
 
 static int run_export(int argc, char **argv);
 static int run_import(int argc, char **argv);
@@ -16,24 +21,71 @@ const muttdev_command_t muttdev_rules_export = {
     .synopsis = "[--no-ids]",
     .summary = "print all rules, development hosts and teams as JSON",
     .help = "\nOne element a line, in one order: fit for a repository and for "
-            "rules import.\n--no-ids leaves the rules' ids out, for another "
+            "rules import,\nwhich knows by its \"version\" what was exported. "
+            "--no-ids leaves that and the\nrules' ids out, for another "
             "installation.\n" OPTIONS_HELP,
     .run = run_export,
 };
 
 const muttdev_command_t muttdev_rules_import = {
     .name = "rules import",
-    .synopsis = "FILE [--dry-run] [--replace] [--reason TEXT]",
+    .synopsis = "FILE [--dry-run] [--replace] [--force] [--reason TEXT]",
     .summary = "make rules, hosts and teams what a file says, audited",
     .help =
         "\nFILE is that of rules export, or has one of its lists; - is stdin. "
         "What is in\nit is added or changed, all or nothing; --replace deletes "
         "what is not in a\nlist that is there. --dry-run says what would be "
-        "done. Without it --reason is\nwanted.\n" OPTIONS_HELP,
+        "done. Without it --reason is\nwanted.\n"
+        "\nWhat was exported and is not any more what there is would undo the "
+        "changes of\nothers: it is refused, unless nothing is to be done, or "
+        "with --force. So export,\nedit, look with --dry-run, import; and "
+        "export anew before the next edit. A FILE\nthat has no \"version\" is "
+        "always taken.\n" OPTIONS_HELP,
     .run = run_import,
 };
 
+/* An import. */
+typedef struct {
+    options_t options;
+    json_t *body;
+    char version[CLIENT_ETAG]; /* of what was exported; empty: not known */
+    bool dry;
+    bool force;
+} move_t;
+
 static const char *const sections[] = { "rules", "dev_hosts", "teams" };
+
+
+/* The tag "abc" as abc; false when it is none. */
+static bool
+read_tag(const char *tag, char version[CLIENT_ETAG])
+{
+    size_t len = strspn(tag + (tag[0] == '"'), VERSION_LETTERS);
+
+    if (tag[0] != '"' || len == 0 || strcmp(tag + 1 + len, "\"") != 0) {
+        return false;
+    }
+
+    (void) snprintf(version, CLIENT_ETAG, "%.*s", (int) len, tag + 1);
+
+    return true;
+}
+
+
+/* Prints what was answered, with the version as its first member. */
+static bool
+print_export(mutt_str_t text, const char *tag)
+{
+    char version[CLIENT_ETAG];
+
+    if (text.len > 0 && text.data[0] == '{' && read_tag(tag, version)) {
+        (void) printf("{\n\"version\": \"%s\",", version);
+        text.data++;
+        text.len--;
+    }
+
+    return fwrite(text.data, 1, text.len, stdout) == text.len;
+}
 
 
 static int
@@ -42,6 +94,8 @@ run_export(int argc, char **argv)
     options_t options;
     mutt_err_t err = { 0 };
     mutt_buf_t answer;
+    char tag[CLIENT_ETAG] = "";
+    client_request_t what = { .method = "GET", .etag = tag };
     bool no_ids = false;
     const option_t own[] = {
         { "no-ids", 0, OPTION_FLAG, &no_ids, 0, 0 },
@@ -55,10 +109,10 @@ run_export(int argc, char **argv)
 
     mutt_buf_init(&answer, CLIENT_MAX);
 
-    if (client_call(&options, "GET",
-                    no_ids ? "rules/export?ids=false" : "rules/export",
-                    mutt_str(NULL), &answer, &err) == MUTT_OK) {
-        status = fwrite(answer.data, 1, answer.len, stdout) == answer.len
+    if (client_ask(&options, &what,
+                   no_ids ? "rules/export?ids=false" : "rules/export", &answer,
+                   &err) == MUTT_OK) {
+        status = print_export(mutt_buf_str(&answer), no_ids ? "" : tag)
                      ? MUTTDEV_DONE
                      : MUTTDEV_FAILED;
     } else {
@@ -154,19 +208,112 @@ show(const json_t *answer)
 }
 
 
-static int
-send_body(const options_t *options, json_t *body)
+/* Whether an answer has nothing that is or would be done. */
+static bool
+is_nothing(const json_t *answer)
 {
+    static const char *const kinds[] = { "added", "changed", "removed" };
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        const json_t *part = json_object_get(answer, sections[i]);
+
+        for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+            n += json_array_size(json_object_get(part, kinds[k]));
+        }
+    }
+
+    return n == 0;
+}
+
+
+/* One import; NULL with err filled, of MUTT_STALE for another version. */
+static json_t *
+post(const move_t *move, bool dry, char tag[CLIENT_ETAG], mutt_err_t *err)
+{
+    char meant[CLIENT_ETAG + 2];
+    mutt_buf_t answer;
+    json_t *said = NULL;
+
+    (void) json_object_set_new(move->body, "dry_run", json_boolean(dry));
+    (void) snprintf(meant, sizeof(meant), "\"%s\"", move->version);
+
+    char *text = json_dumps(move->body, JSON_COMPACT);
+
+    if (text == NULL) {
+        (void) mutt_fail(err, MUTT_INVALID, "the text is not UTF-8");
+        return NULL;
+    }
+
+    client_request_t what = {
+        .method = "POST",
+        .body = mutt_str(text),
+        .etag = tag,
+        .if_match =
+            dry || move->force || move->version[0] == '\0' ? NULL : meant,
+        .timeout_ms = IMPORT_MS,
+    };
+
+    mutt_buf_init(&answer, CLIENT_MAX);
+
+    if (client_ask(&move->options, &what, "rules/import", &answer, err) ==
+        MUTT_OK) {
+        said = json_loadb(answer.data, answer.len, 0, NULL);
+
+        if (said == NULL) {
+            (void) mutt_fail(err, MUTT_INVALID, "the answer is no JSON");
+        }
+    }
+
+    mutt_buf_done(&answer);
+    free(text);
+
+    return said;
+}
+
+
+static void
+tell_stale(const move_t *move, const char *what)
+{
+    (void) fprintf(stderr,
+                   "muttdev rules import: the rules, hosts or teams were "
+                   "changed since %s was exported, %s\n",
+                   move->options.words[0], what);
+}
+
+
+static int
+tell(const move_t *move, const json_t *answer)
+{
+    if (move->options.json) {
+        return print_json(answer, true);
+    }
+
+    show(answer);
+
+    return MUTTDEV_DONE;
+}
+
+
+/* What there is now is not what was exported. */
+static int
+stale(const move_t *move)
+{
+    char tag[CLIENT_ETAG];
     mutt_err_t err = { 0 };
-    json_t *answer = client_json(options, "POST", "rules/import", body, &err);
+    json_t *answer = post(move, true, tag, &err);
     int status = MUTTDEV_DONE;
 
     if (answer == NULL) {
         status = api_failed(&muttdev_rules_import, &err);
-    } else if (options->json) {
-        status = print_json(answer, true);
+    } else if (!is_nothing(answer)) {
+        tell_stale(move, "so nothing was done; --dry-run shows what it would "
+                         "do, --force does it, \"muttdev rules export\" has "
+                         "what there is");
+        status = MUTTDEV_FAILED;
     } else {
-        show(answer);
+        (void) json_object_set_new(answer, "dry_run", json_false());
+        status = tell(move, answer);
     }
 
     json_decref(answer);
@@ -176,54 +323,106 @@ send_body(const options_t *options, json_t *body)
 
 
 static int
+go(const move_t *move)
+{
+    char tag[CLIENT_ETAG];
+    char now[CLIENT_ETAG];
+    mutt_err_t err = { 0 };
+    json_t *answer = post(move, move->dry, tag, &err);
+    int status = MUTTDEV_DONE;
+
+    if (answer == NULL) {
+        return err.rc == MUTT_STALE ? stale(move)
+                                    : api_failed(&muttdev_rules_import, &err);
+    }
+
+    status = tell(move, answer);
+
+    if (move->dry && move->version[0] != '\0' && read_tag(tag, now) &&
+        strcmp(now, move->version) != 0 && !is_nothing(answer)) {
+        tell_stale(move, "so it takes --force to do this");
+    }
+
+    json_decref(answer);
+
+    return status;
+}
+
+
+/* Takes the version out of the file's contents, which the API has not. */
+static mutt_rc_t
+take_version(move_t *move, mutt_err_t *err)
+{
+    const json_t *member = json_object_get(move->body, "version");
+    const char *text = json_string_value(member);
+
+    if (member == NULL) {
+        return MUTT_OK;
+    }
+
+    if (text == NULL || text[0] == '\0' || strlen(text) >= CLIENT_ETAG ||
+        text[strspn(text, VERSION_LETTERS)] != '\0') {
+        return mutt_fail(err, MUTT_INVALID,
+                         "the \"version\" of %.150s is none of rules export",
+                         move->options.words[0]);
+    }
+
+    (void) snprintf(move->version, sizeof(move->version), "%s", text);
+    (void) json_object_del(move->body, "version");
+
+    return MUTT_OK;
+}
+
+
+static int
 run_import(int argc, char **argv)
 {
-    options_t options;
+    move_t move = { 0 };
     mutt_err_t err = { 0 };
-    bool dry = false;
     bool replace = false;
     const char *reason = NULL;
     const option_t own[] = {
-        { "dry-run", 0, OPTION_FLAG, &dry, 0, 0 },
+        { "dry-run", 0, OPTION_FLAG, &move.dry, 0, 0 },
         { "replace", 0, OPTION_FLAG, &replace, 0, 0 },
+        { "force", 0, OPTION_FLAG, &move.force, 0, 0 },
         { "reason", 0, OPTION_TEXT, &reason, 0, 0 },
         { 0 },
     };
-    int status = options_read(&muttdev_rules_import, argc, argv, own, &options);
+    int status =
+        options_read(&muttdev_rules_import, argc, argv, own, &move.options);
 
     if (status != OPTIONS_RUN) {
         return status;
     }
 
-    if (!dry && reason == NULL) {
+    if (!move.dry && reason == NULL) {
         return options_wrong(&muttdev_rules_import,
                              "it wants a --reason, or --dry-run");
     }
 
-    json_t *body = events_document(options.words[0], &err);
+    move.body = events_document(move.options.words[0], &err);
 
-    if (body != NULL && !json_is_object(body)) {
+    if (move.body != NULL && !json_is_object(move.body)) {
         (void) mutt_fail(&err, MUTT_INVALID,
                          "%.200s is no object with "
                          "\"rules\"",
-                         options.words[0]);
+                         move.options.words[0]);
     }
 
-    if (err.rc != MUTT_OK) {
-        json_decref(body);
+    if (err.rc != MUTT_OK || take_version(&move, &err) != MUTT_OK) {
+        json_decref(move.body);
         return api_failed(&muttdev_rules_import, &err);
     }
 
-    (void) json_object_set_new(body, "mode",
+    (void) json_object_set_new(move.body, "mode",
                                json_string(replace ? "replace" : "merge"));
-    (void) json_object_set_new(body, "dry_run", json_boolean(dry));
 
     if (reason != NULL) {
-        (void) json_object_set_new(body, "reason", json_string(reason));
+        (void) json_object_set_new(move.body, "reason", json_string(reason));
     }
 
-    status = send_body(&options, body);
-    json_decref(body);
+    status = go(&move);
+    json_decref(move.body);
 
     return status;
 }

@@ -18,17 +18,6 @@ $t->run();
 
 my $cli = Mutt::Cli->new($t);
 
-sub file {
-    my ($name, $text) = @_;
-
-    my $path = $t->dir() . "/$name";
-
-    open my $file, '>', $path or die "$path: $!\n";
-    print $file ref $text ? encode_json($text) : $text;
-    close $file;
-    return $path;
-}
-
 # What is in the queue, oldest first; it is empty then.
 sub queued {
     my @events = map { decode_json($_) }
@@ -42,14 +31,14 @@ sub queued {
 # send
 
 my @five = map { $t->event(message => "number $_") } 1 .. 5;
-my $five = file('five.json', \@five);
+my $five = $cli->file('five.json', \@five);
 
 like($cli->ok('send', $five), qr/^sent 5, accepted 5, failed 0 in /,
     'an array is sent');
 is(join(',', map { $_->{message} } queued()), join(',', map { $_->{message} }
     @five), 'in its order');
 
-my $said = decode_json($cli->ok('send', file('lines', join "\n",
+my $said = decode_json($cli->ok('send', $cli->file('lines', join "\n",
     map { encode_json($_) } @five), qw(--batch 2 --gzip --json)));
 
 is("$said->{sent} $said->{accepted} $said->{failed}", '5 5 0',
@@ -57,7 +46,7 @@ is("$said->{sent} $said->{accepted} $said->{failed}", '5 5 0',
 is(join(',', sort map { $_->{message} } queued()), join(',', map { $_->{message} }
     @five), 'all are there');
 
-$cli->ok('send', file('one', { hostname => 'r9', message => 'now' }));
+$cli->ok('send', $cli->file('one', { hostname => 'r9', message => 'now' }));
 like((queued())[0]{timestamp}, qr/^\d{4}-\d\d-\d\dT/,
     'what has no time gets the present one');
 
@@ -69,7 +58,7 @@ is(scalar @{ decode_json($cli->ok('send', $five, '--dry-run')) }, 5,
     'a dry run prints');
 is($t->redis(qw(llen mutt:ingest_queue)), 0, 'and sends nothing');
 
-my $trap = file('traps', [ { trap_oid => '.1.3.6.1.6.3.1.1.5.3',
+my $trap = $cli->file('traps', [ { trap_oid => '.1.3.6.1.6.3.1.1.5.3',
     source_ip => '192.0.2.1', variables => { '1.3.6.1.2.1.2.2.1.1.7' => 7 } },
     { trap_oid => '1.3.6.1.4.1.9', hostname => 'r2', message => 'as it is',
         variables => [ { oid => '1.2', value => 'x' } ] } ]);
@@ -83,17 +72,17 @@ is($five[0]{trap_oid}, '1.3.6.1.6.3.1.1.5.3', 'its OID is an event\'s');
 is("$five[1]{hostname} $five[1]{message}", 'r2 as it is',
     'what it has is left');
 
-$cli->fails(1, qr/record 1 has no trap_oid/, 'send', file('no', '[{}]'),
+$cli->fails(1, qr/record 1 has no trap_oid/, 'send', $cli->file('no', '[{}]'),
     qw(--type trap));
-$cli->fails(1, qr/neither hostname nor source_ip/, 'send', file('no',
+$cli->fails(1, qr/neither hostname nor source_ip/, 'send', $cli->file('no',
     [ { trap_oid => '1.3' } ]), qw(--type trap));
-$cli->fails(1, qr/line 3/, 'send', file('bad', "{}\n\n{oops\n"));
-$cli->fails(1, qr/has no events/, 'send', file('empty', "\n"));
+$cli->fails(1, qr/line 3/, 'send', $cli->file('bad', "{}\n\n{oops\n"));
+$cli->fails(1, qr/has no events/, 'send', $cli->file('empty', "\n"));
 $cli->fails(1, qr/No such file/, 'send', '/nonexistent');
 $cli->fails(2, qr/--type wants/, 'send', $five, qw(--type snmp));
 $cli->fails(2, qr/FILE is missing/, 'send');
 
-my ($status, $out, $err) = $cli->run('send', file('some', [ $t->event(),
+my ($status, $out, $err) = $cli->run('send', $cli->file('some', [ $t->event(),
     { hostname => 'r1', message => "\e[31m" x 20, timestamp => 'never' } ]));
 
 is($status, 1, 'one that is refused is a failure');
@@ -131,7 +120,7 @@ like($err, qr/muttdev status/, 'with what to do');
 
 my %common = (prod_handling => 'Page_only', dev_handling => 'Log_only',
     team_assignment => 'Network');
-my $rules = file('rules', { rules => [
+my $rules = $cli->file('rules', { rules => [
     { %common, id => 7, priority => 10, match_string => 'LINK down' },
     { %common, id => 8, priority => 5, match_type => 'regex',
         match_string => 'fan\s+\d', syslog_severity => 2 },
@@ -147,7 +136,7 @@ my @tested = map { { hostname => 'r1', timestamp => 0, message => 'x', %$_ } }
     { trap_oid => '.1.3.6.1.9', hostname => 'lab' },
     { trap_oid => '1.3.6.10' },
     { message => '' };
-my $events = file('tested', \@tested);
+my $events = $cli->file('tested', \@tested);
 my @answers = map { decode_json($_) } split /\n/,
     ($cli->run('rules', 'test', $events, '--rules', $rules, '--json'))[1];
 
@@ -165,8 +154,8 @@ like($out, qr/^event 1 of r1 \(prod\): Page_only, team Network
 like($out, qr/^event 3 .*Unhandled, no rule matches\n(?:  .+ \(\d+\)\n)+/m,
     'with the reasons of those that do not match');
 $cli->fails(1, qr/rule 1 of the list: /, 'rules', 'test', $events, '--rules',
-    file('norules', [ { match_string => 'x' } ]));
+    $cli->file('norules', [ { match_string => 'x' } ]));
 $cli->fails(1, qr/no "rules"/, 'rules', 'test', $events, '--rules',
-    file('norules', '{}'));
+    $cli->file('norules', '{}'));
 
 $t->done();

@@ -22,6 +22,7 @@ typedef struct call_s {
     mutt_http_take_t take;
     size_t received;
     char retry_after[64];
+    char etag[64];
     size_t head_len;
     size_t head_max;
     char error[CURL_ERROR_SIZE];
@@ -67,10 +68,24 @@ on_body(char *data, size_t size, size_t n, void *user)
 }
 
 
+/* Takes the value of a header line if it is of that name; cut at size. */
+static void
+take_header(mutt_str_t line, const char *name, char *value, size_t size)
+{
+    size_t len = strlen(name);
+
+    if (line.len > len && curl_strnequal(line.data, name, len)) {
+        mutt_str_t rest =
+            mutt_str_trim((mutt_str_t) { line.data + len, line.len - len });
+
+        (void) snprintf(value, size, "%.*s", MUTT_STR_ARG(rest));
+    }
+}
+
+
 static size_t
 on_header(char *data, size_t size, size_t n, void *user)
 {
-    static const char name[] = "retry-after:";
     call_t *call = user;
     size_t len = size * n;
 
@@ -78,13 +93,11 @@ on_header(char *data, size_t size, size_t n, void *user)
         MUTT_PASS("http.sent");
     }
 
-    if (len > sizeof(name) && curl_strnequal(data, name, sizeof(name) - 1)) {
-        mutt_str_t value = mutt_str_trim(
-            (mutt_str_t) { data + sizeof(name) - 1, len - sizeof(name) + 1 });
+    mutt_str_t line = { data, len };
 
-        (void) snprintf(call->retry_after, sizeof(call->retry_after), "%.*s",
-                        MUTT_STR_ARG(value));
-    }
+    take_header(line, "retry-after:", call->retry_after,
+                sizeof(call->retry_after));
+    take_header(line, "etag:", call->etag, sizeof(call->etag));
 
     return len;
 }
@@ -331,6 +344,7 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
     call->received = 0;
     call->head_len = 0;
     call->retry_after[0] = '\0';
+    call->etag[0] = '\0';
     call->error[0] = '\0';
 
     const struct {
@@ -343,6 +357,7 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
         { "X-API-KEY", request->api_key == NULL ? "" : request->api_key },
         { "Content-Encoding",
           request->encoding == NULL ? "" : request->encoding },
+        { "If-Match", request->if_match == NULL ? "" : request->if_match },
     };
     bool ok = true;
 
@@ -564,6 +579,7 @@ mutt_http_next(mutt_http_t *http, mutt_http_done_t *done)
                      ? send_of(code, done->status)
                      : MUTT_SEND_CONNECT;
     done->retry_after = mutt_str(call->retry_after);
+    done->etag = mutt_str(call->etag);
     done->body = (mutt_str_t) { call->head, call->head_len };
     done->error = call->error;
     done->seconds = (double) took / 1e6;

@@ -43,6 +43,7 @@ typedef struct {
     const char *api_key;         /* X-API-KEY; "" or NULL for none */
     const char *type;            /* of the body; NULL: application/json */
     const char *encoding;        /* of the body; NULL: none */
+    const char *if_match;        /* "" or NULL for none */
     mutt_http_take_t take;       /* instead of keeping it; NULL: not */
     void *data;                  /* the caller's */
 } mutt_http_request_t;
@@ -53,6 +54,7 @@ typedef struct {
     mutt_send_t send;
     long status;
     mutt_str_t retry_after;
+    mutt_str_t etag;
     mutt_str_t body;   /* as much as is kept */
     const char *error; /* what libcurl says of a failure, "" for none */
     double seconds;

@@ -6,6 +6,7 @@ package Mutt::Cli;
 use strict;
 use warnings;
 
+use JSON::XS qw(encode_json);
 use POSIX ();
 use Test::More import => [qw(diag is like)];
 
@@ -30,7 +31,20 @@ sub env {
     return $self;
 }
 
-# Exit status (124: it did not end), stdout, stderr.
+# Exit status (124: it did not end), stdout, stderr; again while there is a 503
+# that is not wanted, as a worker of nginx may not have found PostgreSQL yet.
+sub settled {
+    my ($self, $wanted, @command) = @_;
+
+    my @said;
+
+    $self->{t}->wait_for(sub {
+        @said = $self->run(@command);
+        $said[2] !~ /status 503/ || $said[2] =~ $wanted }, 20);
+    return @said;
+}
+
+# The same, once.
 sub run {
     my ($self, @command) = @_;
 
@@ -54,16 +68,12 @@ sub run {
     return ($status, map { slurp($_) } @to);
 }
 
-# It has to succeed; returns what it printed.  A server that says 503 is asked
-# again: a worker of nginx may not have found PostgreSQL yet.
+# It has to succeed; returns what it printed.
 sub ok {
     my ($self, @command) = @_;
 
-    my ($status, $out, $err);
+    my ($status, $out, $err) = $self->settled(qr/(?!)/, @command);
 
-    $self->{t}->wait_for(sub {
-        ($status, $out, $err) = $self->run(@command);
-        $status == 0 || $err !~ /status 503/ }, 20);
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     is($status, 0, "muttdev @command") or diag($out, $err);
     return $out;
@@ -73,13 +83,25 @@ sub ok {
 sub fails {
     my ($self, $wanted, $like, @command) = @_;
 
-    my ($status, $out, $err) = $self->run(@command);
+    my ($status, $out, $err) = $self->settled($like, @command);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     is($status, $wanted, "muttdev @command fails") or diag($out, $err);
     like($err, qr/\A[^\n]+\n\z/, 'in one line');
     like($err, $like, 'that says why');
     return $err;
+}
+
+# A file for a command: text, or what is to be JSON.  Returns its path.
+sub file {
+    my ($self, $name, $text) = @_;
+
+    my $path = $self->{t}->dir() . "/$name";
+
+    open my $file, '>', $path or die "$path: $!\n";
+    print $file ref $text ? encode_json($text) : $text;
+    close $file;
+    return $path;
 }
 
 sub slurp {
