@@ -10,6 +10,13 @@ import { event, finish, goTo, gone, have, ingest, launch, ok, open, seen, signIn
 const browser = await launch();
 const page = await open(browser);
 const dialog = page.getByRole('dialog');
+
+async function throwAway() {
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await dialog.getByRole('button', { name: 'Throw it away' }).click();
+    await gone(dialog, 'what was typed is thrown away when one says so');
+}
+
 const notice = text => page.locator('.notices').getByText(text);
 
 await signIn(page);
@@ -40,7 +47,11 @@ await dialog.getByRole('combobox', { name: 'Team' }).fill('Doc');
 await dialog.getByLabel('Reason').fill('a mistake');
 await dialog.getByRole('button', { name: 'Make' }).click();
 await seen(dialog.locator('.wrong'), 'a pattern that is none is told at its field');
-await dialog.getByRole('button', { name: 'Close' }).click();
+await page.keyboard.press('Escape');
+await dialog.getByRole('button', { name: 'Keep on' }).click();
+ok(await dialog.getByLabel('Regular expression').inputValue() === 'broken (',
+    'what was typed is not lost by a key');
+await throwAway();
 
 // its event, live
 await have('know the rule');
@@ -66,7 +77,7 @@ await seen(page.getByText('a second flux capacitor'), 'until it goes on');
 // found again
 await page.getByRole('link', { name: /^Events/ }).click();
 await page.getByLabel('Host').fill('edge-r7');
-await page.getByRole('table', { name: 'Events' }).getByRole('button')
+await page.getByRole('table', { name: 'Events' }).getByRole('link')
     .filter({ hasText: 'out of flux' }).click();
 await seen(dialog.getByText('"hostname": "edge-r7"'), 'it is found by its host');
 await seen(dialog.getByRole('link', { name: /^rule \d+/ }),
@@ -75,6 +86,13 @@ await seen(dialog.getByRole('region', { name: 'What became of it' })
     .getByText('was the first to match'), 'it is explained step by step');
 ok(await dialog.getByText(/^Attempt/).count() === 0,
     'without attempts where the first was enough');
+await dialog.getByRole('link', { name: 'New rule from it' }).click();
+ok(await dialog.getByRole('textbox', { name: 'Text' }).inputValue()
+    === 'the flux capacitor is out of flux', 'a rule can be made from it');
+await dialog.getByRole('tab', { name: 'Test' }).click();
+await seen(dialog.getByText('but another rule comes first'),
+    'and is tried on it at once');
+await page.goBack();
 await dialog.getByRole('link', { name: /^rule \d+/ }).click();
 await seen(dialog.getByText('Only of severity'), 'which is a click away');
 await dialog.getByRole('tab', { name: 'History' }).click();
@@ -86,7 +104,7 @@ const steps = dialog.getByRole('region', { name: 'What became of it' })
     .getByRole('listitem');
 const explain = async text => {
     await goTo(page, '#/events');
-    await page.getByRole('table', { name: 'Events' }).getByRole('button')
+    await page.getByRole('table', { name: 'Events' }).getByRole('link')
         .filter({ hasText: text }).click();
     await steps.filter({ hasText: 'Attempt 1 ' }).waitFor();
     return (await steps.allInnerTexts()).join('; ');
@@ -125,10 +143,10 @@ await seen(dialog.getByText('it is the first that matches'),
     'tried on what is pasted, it says that it decides');
 await dialog.getByLabel(/^An event/).fill('{"message": "nothing of it"}');
 await seen(dialog.locator('.badge').getByText('no match'), 'or that it does not');
-await dialog.getByRole('button', { name: 'Close' }).click();
+await throwAway();
 
 // a rule changed, and taken back
-const rule = page.locator('table.rules').getByRole('button',
+const rule = page.locator('table.rules').getByRole('link',
     { name: 'flux capacitor' });
 
 await rule.click();
@@ -156,7 +174,7 @@ await have('have a dead letter');
 await goTo(page, '#/dead-letters?queue=moog');
 
 const letter = page.getByRole('table', { name: 'Dead letters' })
-    .getByRole('button').filter({ hasText: 'refused' });
+    .getByRole('link').filter({ hasText: 'refused' });
 
 await seen(letter, 'a refused alert is a dead letter');
 await letter.click();
@@ -227,7 +245,7 @@ await dialog.getByRole('button', { name: 'Save' }).click();
 await seen(notice('moog_rate_limit was changed.'), 'a setting is changed');
 await gone(dialog, 'and its sheet closed');
 
-const setting = page.getByRole('button', { name: 'moog_rate_limit', exact: true });
+const setting = page.getByRole('link', { name: 'moog_rate_limit', exact: true });
 
 await seen(page.getByRole('row').filter({ has: setting }).getByText('33'),
     'its value is there');
@@ -370,7 +388,7 @@ for (const [what, title] of [
     }
     await seen(row, `${title} is in the audit`);
 }
-await changes.filter({ hasText: 'a slower webhook' }).getByRole('button').click();
+await changes.filter({ hasText: 'a slower webhook' }).getByRole('link').click();
 await seen(dialog.locator('.added').getByText('33'), 'with old and new values');
 await dialog.getByRole('button', { name: 'Close' }).click();
 await page.getByRole('button', { name: 'Export' }).click();

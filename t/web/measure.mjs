@@ -36,7 +36,7 @@ console.log(`# opened in ${opened.sort((a, b) => a - b).map(n =>
 
 // the list, scrolled by so many rows a frame for so many seconds
 await goTo(page, '#/events');
-await table('Events').getByRole('button').first().waitFor();
+await table('Events').getByRole('link').first().waitFor();
 tell('events, at rest', await (await watch(page), measured(page)));
 
 for (const [rows, seconds] of [[3, 20], [30, 20], [300, 60]]) {
@@ -90,7 +90,7 @@ for (const rate of [1000, 10_000]) {
     const source = await flood(page, rate);
 
     await goTo(page, '#/live');
-    await table('Live events').getByRole('button').first().waitFor();
+    await table('Live events').getByRole('link').first().waitFor();
     await watch(page);
 
     const clicks = [];

@@ -8,7 +8,7 @@ import { flood } from './load.mjs';
 
 const rows = Number(process.argv[2]);
 const browser = await launch();
-const page = await open(browser, { viewport: { width: 1440, height: 1200 } });
+const page = await open(browser, { viewport: { width: 1440, height: 3000 } });
 
 await signIn(page, '#/events');
 await page.getByText('row 1', { exact: true }).waitFor();

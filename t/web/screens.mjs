@@ -91,7 +91,7 @@ for (const [hash, title] of screens) {
 await page.setViewportSize({ width: 1440, height: 900 });
 
 // what is hostile, where it shows
-const row = page.getByRole('table', { name: 'Events' }).getByRole('button');
+const row = page.getByRole('table', { name: 'Events' }).getByRole('link');
 
 await goTo(page, '#/events');
 await seen(row.filter({ hasText: 'onerror' }), 'markup is shown as text');
@@ -116,9 +116,9 @@ await page.getByRole('dialog').getByLabel('Limit').fill('x');
 await inspect('a limit that is none');
 await page.keyboard.press('Escape');
 await goTo(page, '#/dead-letters?queue=moog');
-await seen(page.getByRole('table', { name: 'Dead letters' }).getByRole('button')
+await seen(page.getByRole('table', { name: 'Dead letters' }).getByRole('link')
     .filter({ hasText: 'onerror' }), 'so it is in a dead letter');
-await page.getByRole('table', { name: 'Dead letters' }).getByRole('button')
+await page.getByRole('table', { name: 'Dead letters' }).getByRole('link')
     .filter({ hasText: 'onerror' }).first().click();
 await page.getByRole('dialog').getByLabel('Raw text').waitFor();
 await page.keyboard.press('Escape');

@@ -163,6 +163,7 @@ export interface Event {
     handling_decision: string;
     forwarded_to_moog: boolean;
     raw_message: string;
+    trap_oid?: string | null;           /* of one that the stream told of */
 }
 
 export interface Events {

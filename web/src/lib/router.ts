@@ -31,7 +31,7 @@ export function here(): Place {
     return place.get();
 }
 
-type Params = Readonly<Record<string, string | number | null | undefined>>;
+export type Params = Readonly<Record<string, string | number | null | undefined>>;
 
 export function href(screen: string, params: Params = {}): string {
     const query = new URLSearchParams();

@@ -4,6 +4,7 @@
 import { send, useToken, whenLost } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { Session } from '../api/types';
+import { back } from './poll';
 import { store } from './store';
 
 export type Standing =
@@ -17,6 +18,7 @@ export const standing = store<Standing>({ state: 'asking' });
 function enter(session: Session): void {
     useToken(session.csrf_token);
     standing.set({ state: 'in', session });
+    dispatchEvent(new Event(back));
 }
 
 whenLost(() => {

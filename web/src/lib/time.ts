@@ -55,14 +55,43 @@ export function parse(text: string | null | undefined): Date | null {
     return Number.isNaN(at.getTime()) ? null : at;
 }
 
+interface Clock {
+    readonly told: Set<(now: number) => void>;
+    readonly timer: ReturnType<typeof setInterval>;
+}
+
+/* One for all that want the time as often, however many rows they are. */
+const clocks = new Map<number, Clock>();
+
+function follow(every: number, tell: (now: number) => void): () => void {
+    let clock = clocks.get(every);
+
+    if (clock === undefined) {
+        const told = new Set<(now: number) => void>();
+
+        clock = { told, timer: setInterval(() => {
+            const now = Date.now();
+
+            told.forEach(one => one(now));
+        }, every) };
+        clocks.set(every, clock);
+    }
+    const { told, timer } = clock;
+
+    told.add(tell);
+    return () => {
+        told.delete(tell);
+        if (told.size === 0) {
+            clearInterval(timer);
+            clocks.delete(every);
+        }
+    };
+}
+
 /* The time, again and again. */
 export function useNow(every = 1000): number {
     const [now, set] = useState(Date.now());
 
-    useEffect(() => {
-        const timer = setInterval(() => set(Date.now()), every);
-
-        return () => clearInterval(timer);
-    }, [every]);
+    useEffect(() => follow(every, set), [every]);
     return now;
 }

@@ -10,14 +10,16 @@ import { csv, save, stamp } from '../lib/file';
 import { count, line, plural, words } from '../lib/format';
 import { useShortcuts, type Shortcut } from '../lib/keys';
 import { usePages } from '../lib/pages';
+import { usePoll } from '../lib/poll';
 import { href, setParams, usePlace } from '../lib/router';
 import { parse } from '../lib/time';
-import { Badge, Button, Copy, Empty, Moment, Page, Trouble, When, type Tone }
+import { Badge, Button, Copy, Empty, Loading, Moment, Opens, Page, Trouble,
+    When, type Tone }
     from '../ui/basics';
 import { Dialog } from '../ui/dialog';
 import { Diff, differing } from '../ui/diff';
 import { Choice, Filters as FilterForm, Text } from '../ui/form';
-import { Still, Virtual } from '../ui/virtual';
+import { Pending, Virtual } from '../ui/virtual';
 
 const names = ['changed_by', 'operation', 'table_name', 'record_key',
     'start_date', 'end_date'] as const;
@@ -68,30 +70,67 @@ export function ChangeDetail({ change, onClose, actions }: { change: Change;
     );
 }
 
-function Row({ change, index }: { change: Change | null; index: number }):
-    JSX.Element {
-    if (change === null) {
-        return <div role="row" class="change" aria-rowindex={index + 1}>
-            <span role="cell" class="dim">...</span></div>;
-    }
+function Cells({ change }: { change: Change }): JSX.Element {
     const changed = differing(change.old_values, change.new_values);
 
     return (
-        <div role="row" class="change" aria-rowindex={index + 1}>
+        <>
             <span role="cell" class="at"><When at={change.changed_at} /></span>
             <span role="cell" class="who">{line(change.changed_by, 60)}</span>
             <span role="cell"><Badge tone={operationTone[change.operation]}>
                 {change.operation.toLowerCase()}</Badge></span>
             <span role="cell" class="what">
-                <button type="button" class="link"
-                    onClick={() => setParams({ id: change.id }, true)}>
+                <Opens params={{ id: change.id, at: change.changed_at }}>
                     {tableName(change.table_name)}{' '}
-                    <b><bdi>{line(change.record_key, 80)}</bdi></b></button></span>
+                    <b><bdi>{line(change.record_key, 80)}</bdi></b></Opens></span>
             <span role="cell" class="why"><bdi>{change.reason !== null
                 ? line(change.reason, 200)
                 : <span class="dim">{changed.slice(0, 4).join(', ')}</span>}</bdi>
             </span>
-        </div>
+        </>
+    );
+}
+
+const far = 10_000;
+
+/*
+ * A change by its id, for a link to it.  The link has its time too, of which
+ * there are few, unless they were one import; without it the newest are gone
+ * through.
+ */
+async function lookUp(id: number, at: string | null, signal: AbortSignal):
+    Promise<Change | null> {
+    let cursor: string | null = null, seen = 0;
+
+    do {
+        const list: Changes = await get<Changes>('audit', { limit: 200, cursor,
+            start_date: at, end_date: at }, signal);
+        const found = list.logs.find(c => c.id === id);
+
+        if (found !== undefined) {
+            return found;
+        }
+        seen += list.logs.length;
+        cursor = list.next_cursor;
+    } while (cursor !== null && seen < far);
+    return null;
+}
+
+function Linked({ id, at, onClose }: { id: number; at: string | null;
+    onClose: () => void }): JSX.Element {
+    const asked = usePoll(async s => ({ change: await lookUp(id, at, s) }), 0,
+        `change ${id} ${at ?? ''}`);
+    const change = asked.data?.change ?? null;
+
+    return change !== null ? <ChangeDetail change={change} onClose={onClose} /> : (
+        <Dialog title={`Change ${id}`} onClose={onClose}>
+            {asked.error !== null
+                ? <Trouble error={asked.error} retry={asked.refresh} />
+                : asked.data === null ? <Loading what="it" />
+                : <Empty title="There is no such change">{at === null
+                    ? `It is not among the newest ${count(far)}.`
+                    : 'The audit has none of that id and time.'}</Empty>}
+        </Dialog>
     );
 }
 
@@ -160,9 +199,10 @@ export function Audit(): JSX.Element {
             total: list.pagination.total };
     }, JSON.stringify(settled));
     const id = Number(params.get('id') ?? 0);
-    const open = id === 0 ? null : pages.find(c => c.id === id)?.[1] ?? null;
+    const here = id === 0 ? null : pages.find(c => c.id === id)?.[1] ?? null;
+    const close = (): void => setParams({ id: null, at: null });
     const set = (name: string) => (value: string): void =>
-        setParams({ [name]: value, id: null });
+        setParams({ [name]: value, id: null, at: null });
 
     const shortcuts = useMemo((): Shortcut[] => [
         { keys: 'r', what: 'Ask again', run: pages.refresh },
@@ -213,10 +253,16 @@ export function Audit(): JSX.Element {
                         <span role="columnheader">Did</span>
                         <span role="columnheader">What</span>
                         <span role="columnheader">Why</span></div>}
-                    row={i => <Still key={i} of={[pages.at(i)]} draw={() =>
-                        <Row index={i} change={pages.at(i)} />} />} />}
-            {open !== null && <ChangeDetail change={open}
-                onClose={() => setParams({ id: null })} />}
+                    row={i => {
+                        const change = pages.at(i);
+
+                        return { of: [change], class: 'change',
+                            cells: () => change === null ? <Pending />
+                                : <Cells change={change} /> };
+                    }} />}
+            {id !== 0 && (here !== null
+                ? <ChangeDetail change={here} onClose={close} />
+                : <Linked id={id} at={params.get('at')} onClose={close} />)}
             {exporting && <Export filters={settled}
                 onClose={() => setExporting(false)} />}
         </Page>

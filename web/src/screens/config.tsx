@@ -9,11 +9,11 @@ import type { Change, Pagination, Setting } from '../api/types';
 import { line, plural, visible } from '../lib/format';
 import { useShortcuts, type Shortcut } from '../lib/keys';
 import { usePoll } from '../lib/poll';
-import { setParams, usePlace } from '../lib/router';
+import { href, setParams, usePlace } from '../lib/router';
 import { may } from '../lib/session';
-import { Badge, Button, Empty, Loading, Page, Stale, Trouble, When }
+import { Badge, Button, Empty, Loading, Opens, Page, Stale, Trouble, When }
     from '../ui/basics';
-import { Confirm, Dialog, tell } from '../ui/dialog';
+import { Confirm, Dialog, tell, typed } from '../ui/dialog';
 import { Check, Choice, Text } from '../ui/form';
 
 interface Config {
@@ -64,7 +64,9 @@ function Past({ setting, onRevert }: { setting: Setting;
                         {' \u2192 '}
                         <code class="added">{visible(after ?? 'default')}</code>
                         {' '}<b>{line(c.changed_by)}</b> <When at={c.changed_at} />
-                        {c.reason !== null && <>: <bdi>{line(c.reason)}</bdi></>}</p>
+                        {c.reason !== null && <>: <bdi>{line(c.reason)}</bdi></>}
+                        {' '}<a href={href('audit', { id: c.id,
+                            at: c.changed_at })}>in the audit</a></p>
                     {may('admin') && (before ?? 'default')
                         !== (setting.is_default ? 'default' : String(setting.value))
                         && <Button onClick={() => onRevert(before)}>
@@ -117,6 +119,7 @@ function Edit({ setting, onClose, onSaved }: { setting: Setting;
 
     return (
         <Dialog wide title={setting.key} onClose={onClose}
+            holds={value !== String(setting.value) || reason !== '' ? typed : null}
             actions={may('admin') && <>
                 {!setting.is_default && <Button onClick={() => setReverting(null)}>
                     Back to the default</Button>}
@@ -214,10 +217,8 @@ export function ConfigScreen(): JSX.Element {
                                 <tbody>{shown.filter(s => s.reader === reader)
                                     .map(s => (
                                         <tr key={s.key}>
-                                            <td><button type="button"
-                                                class="link" onClick={() =>
-                                                    setParams({ key: s.key }, true)}>
-                                                <code>{s.key}</code></button>
+                                            <td><Opens params={{ key: s.key }}>
+                                                <code>{s.key}</code></Opens>
                                             <span class="sub">{s.description}</span>
                                             </td>
                                             <td class="nowrap"><code class={

@@ -3,54 +3,27 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 
-import { get, part, send } from '../api/client';
+import { get, part } from '../api/client';
 import type { Letter, Letters, LetterQueues } from '../api/types';
 import { useDebounced } from '../lib/debounce';
-import { brief, count, line, plural, visible, words } from '../lib/format';
+import { brief, count, line, plural, words } from '../lib/format';
 import { useShortcuts, type Shortcut } from '../lib/keys';
 import { usePages } from '../lib/pages';
 import { usePoll } from '../lib/poll';
-import { href, setParams, usePlace } from '../lib/router';
+import { setParams, usePlace } from '../lib/router';
 import { may } from '../lib/session';
 import { parse } from '../lib/time';
-import { Badge, Button, Empty, Loading, Moment, Page, Trouble, When }
+import { Badge, Button, Empty, Loading, Opens, Page, Trouble, When }
     from '../ui/basics';
-import { Confirm, Dialog, tell } from '../ui/dialog';
 import { Filters as FilterForm, Text } from '../ui/form';
-import { Raw } from '../ui/raw';
-import { Virtual } from '../ui/virtual';
-
-const queues = ['alerter', 'moog', 'dead'] as const;
-
-type Queue = typeof queues[number];
-
-const about: Readonly<Record<Queue, readonly [string, string]>> = {
-    alerter: ['Events', 'that could not be processed, or were shed'],
-    moog: ['Alerts', 'that the webhook did not take'],
-    dead: ['Dead', 'what has failed after every replay, or is no event'],
-};
+import { Pending, Virtual } from '../ui/virtual';
+import { Detail } from './dead-letter';
+import { Move, type Act, type Which } from './dead-move';
+import { about, queues, type Queue } from './dead-queues';
 
 const names = ['hostname', 'failed_reason', 'text', 'end_date'] as const;
 
 type Filters = Readonly<Record<typeof names[number], string>>;
-
-interface Moved {
-    replayed?: number;
-    discarded?: number;
-    gone: number;
-    malformed: number;
-    waiting: number;
-    looked_at: number;
-    next_cursor: string | null;
-}
-
-type Act = 'replay' | 'discard';
-
-/* One letter, some, or all that the filters let through. */
-type Which =
-    | { readonly ids: readonly string[] }
-    | { readonly filter: Readonly<Record<string, string>>;
-        readonly about: number | null };
 
 function filterOf(filters: Filters): Record<string, string> {
     const end = parse(filters.end_date === '' ? null : filters.end_date);
@@ -62,164 +35,10 @@ function filterOf(filters: Filters): Record<string, string> {
     }).filter(([, value]) => value !== ''));
 }
 
-/* Moves by the lot until there is nothing left to look at. */
-async function move(queue: Queue, act: Act, which: Which, reason: string,
-    progress: (moved: Moved) => void): Promise<Moved> {
-    const sum: Moved = { gone: 0, malformed: 0, waiting: 0, looked_at: 0,
-        next_cursor: null };
-    const lots = 'ids' in which
-        ? Array.from({ length: Math.ceil(which.ids.length / 500) }, (_, i) =>
-            ({ ids: which.ids.slice(i * 500, i * 500 + 500) }))
-        : [Object.keys(which.filter).length === 0 ? { all: true }
-            : which.filter];
-
-    for (const lot of lots) {
-        let cursor: string | null = null;
-
-        do {
-            const { data }: { data: Moved } = await send<Moved>('POST',
-                `dead-letters/${queue}/${act}`, { timeout: 60_000, body: {
-                    ...lot, ...(reason !== '' && { reason }),
-                    ...(cursor !== null && { cursor }) } });
-
-            for (const name of ['replayed', 'discarded', 'gone', 'malformed',
-                'waiting', 'looked_at'] as const) {
-                sum[name] = (sum[name] ?? 0) + (data[name] ?? 0);
-            }
-            progress({ ...sum });
-            cursor = data.next_cursor ?? null;
-            if (data.waiting > 0) {
-                cursor = null;
-            }
-        } while (cursor !== null);
-    }
-    return sum;
-}
-
-function summary(act: Act, moved: Moved): string {
-    const done = act === 'replay' ? moved.replayed : moved.discarded;
-
-    return [`${plural(done ?? 0, 'letter')} ${act === 'replay' ? 'sent back'
-        : 'discarded'}`,
-    moved.gone > 0 && `${count(moved.gone)} were gone`,
-    moved.malformed > 0 && `${count(moved.malformed)} cannot be replayed`,
-    moved.waiting > 0 && `${count(moved.waiting)} wait until the alert queue `
-        + 'is shorter'].filter(Boolean).join(', ') + '.';
-}
-
-const countable = 5000;
-
-interface Counted {
-    readonly n: number;
-    readonly more: boolean;
-}
-
-/* How many a filter lets through, as far as one counts. */
-async function counted(queue: Queue, filter: Readonly<Record<string, string>>,
-    signal: AbortSignal): Promise<Counted> {
-    let n = 0, cursor: string | null = null;
-
-    do {
-        const list: Letters = await get<Letters>(`dead-letters/${queue}`,
-            { ...filter, limit: 200, cursor }, signal);
-
-        n += list.letters.length;
-        cursor = list.next_cursor;
-    } while (cursor !== null && n < countable);
-    return { n, more: cursor !== null };
-}
-
-function Doing({ queue, act, which, onClose, onDone }: { queue: Queue; act: Act;
-    which: Which; onClose: () => void; onDone: () => void }): JSX.Element {
-    const [moved, setMoved] = useState<Moved | null>(null);
-    const filtered = !('ids' in which) && Object.keys(which.filter).length > 0;
-    const matching = usePoll<Counted>(async s => 'ids' in which
-        ? { n: which.ids.length, more: false }
-        : filtered ? counted(queue, which.filter, s)
-        : { n: which.about ?? 0, more: which.about === null }, 0, 'count');
-    const known = matching.data;
-    const what = known === null ? '...' : known.more
-        ? `more than ${plural(known.n, 'letter')}` : plural(known.n, 'letter');
-
+function Cells({ letter, picked, onPick }: { letter: Letter;
+    picked: boolean; onPick: (on: boolean) => void }): JSX.Element {
     return (
-        <Confirm danger={act === 'discard'} reason={act === 'discard'
-            ? 'required' : 'optional'} onClose={onClose}
-            title={act === 'replay' ? 'Replay' : 'Discard'}
-            ready={known !== null && (known.n > 0 || known.more)}
-            act={`${act === 'replay' ? 'Replay' : 'Discard'} ${what}`}
-            run={async reason => {
-                tell(summary(act, await move(queue, act, which, reason,
-                    setMoved)));
-                onDone();
-            }}>
-            <p>{act === 'replay'
-                ? queue === 'moog' ? 'They are sent to the webhook again, with no '
-                    + 'attempts counted.'
-                : 'They begin anew: matched again, or sent again.'
-                : 'They are thrown away for good. The audit keeps what they were.'}
-            </p>
-            {filtered && <p>In the queue <b>{queue}</b>, where {Object.entries(
-                which.filter).map(([name, value]) =>
-                `${words(name)} is ${line(value, 60)}`).join(' and ')}.</p>}
-            {known === null && (matching.error === null
-                ? <Loading what="how many they are" />
-                : <Trouble error={matching.error} retry={matching.refresh} />)}
-            {moved !== null && <p role="status">{summary(act, moved)}{' '}
-                {count(moved.looked_at)} looked at.</p>}
-        </Confirm>
-    );
-}
-
-function Detail({ queue, letter, onClose, onAct }: { queue: Queue;
-    letter: Letter; onClose: () => void; onAct: (act: Act) => void }):
-    JSX.Element {
-    const whole = usePoll(s => get<Letter & { text: string }>(
-        `dead-letters/${queue}/${part(letter.id)}`, {}, s), 0, letter.id);
-
-    return (
-        <Dialog drawer onClose={onClose}
-            title={`Dead ${letter.kind} of ${line(letter.hostname ?? '?', 60)}`}
-            actions={may('write') && <>
-                <Button kind="danger" onClick={() => onAct('discard')}>Discard
-                </Button>
-                <Button kind="main" disabled={letter.kind === 'malformed'}
-                    onClick={() => onAct('replay')}>Replay</Button></>}>
-            <p class="full"><bdi>{visible(letter.message ?? 'no message')}</bdi></p>
-            <dl class="facts">
-                <div><dt>Why</dt><dd><b>{words(line(
-                    letter.failed_reason ?? 'unknown'))}</b></dd></div>
-                <div><dt>Failed</dt><dd><Moment at={letter.failed_at} /></dd></div>
-                <div><dt>Received</dt><dd><Moment at={letter.received_at} /></dd>
-                </div>
-                <div><dt>Tried</dt><dd>{plural(letter.attempts, 'attempt')},{' '}
-                    {plural(letter.replays, 'replay')}</dd></div>
-                <div><dt>Host</dt><dd>{letter.hostname === null ? '-'
-                    : <a href={href('events', { hostname: letter.hostname })}>
-                        <bdi>{line(letter.hostname)}</bdi></a>}</dd></div>
-                <div><dt>Event</dt><dd><code>{letter.event_id ?? '-'}</code></dd>
-                </div>
-                <div><dt>Correlation id</dt><dd><code>{line(
-                    letter.correlation_id ?? '-')}</code></dd></div>
-                <div><dt>Size</dt><dd>{brief(letter.bytes)} bytes</dd></div>
-            </dl>
-            <h3>As it lies there</h3>
-            {whole.data !== null ? <Raw text={whole.data.text} />
-                : whole.error === null ? <Loading what="it" />
-                : <Trouble error={whole.error} retry={whole.refresh} />}
-        </Dialog>
-    );
-}
-
-function Row({ letter, index, picked, onPick }: { letter: Letter | null;
-    index: number; picked: boolean; onPick: (on: boolean) => void }):
-    JSX.Element {
-    if (letter === null) {
-        return <div role="row" class="letter" aria-rowindex={index + 1}>
-            <span role="cell" class="dim">...</span></div>;
-    }
-    return (
-        <div role="row" class={`letter ${picked ? 'chosen' : ''}`}
-            aria-rowindex={index + 1}>
+        <>
             <span role="cell" class="tick">{may('write')
                 && <input type="checkbox" checked={picked}
                     aria-label={`Select letter ${letter.place + 1}`}
@@ -228,13 +47,11 @@ function Row({ letter, index, picked, onPick }: { letter: Letter | null;
             <span role="cell" class="cause"><Badge tone={letter.kind === 'malformed'
                 ? 'bad' : 'warn'}>{words(line(letter.failed_reason ?? 'unknown',
                     60))}</Badge></span>
-            <span role="cell" class="host"><bdi>{line(letter.hostname ?? '-', 80)}
-            </bdi></span>
-            <span role="cell" class="message"><button type="button" class="link"
-                onClick={() => setParams({ id: letter.id }, true)}>
-                <bdi>{line(letter.message ?? letter.kind, 300)}</bdi></button>
+            <span role="cell" class="host">{line(letter.hostname ?? '-', 80)}
             </span>
-        </div>
+            <span role="cell" class="message"><Opens params={{ id: letter.id }}>
+                {line(letter.message ?? letter.kind, 300)}</Opens></span>
+        </>
     );
 }
 
@@ -260,9 +77,22 @@ export function DeadLetters(): JSX.Element {
     }, `${queue} ${JSON.stringify(filter)}`);
     const row = depths.data?.queues.find(q => q.queue === queue);
     const id = params.get('id');
-    const open = id === null ? null : pages.find(l => l.id === id)?.[1] ?? null;
+    const linked = usePoll(async s => id === null ? null : get<Letter>(
+        `dead-letters/${queue}/${part(id)}`, {}, s), 0, `${queue} ${id ?? ''}`);
+    const open = id === null ? null
+        : pages.find(l => l.id === id)?.[1] ?? linked.data;
     const chosen = [...picked];
 
+    const pick = (letter: string, on: boolean): void => setPicked(old => {
+        const next = new Set(old);
+
+        if (on) {
+            next.add(letter);
+        } else {
+            next.delete(letter);
+        }
+        return next;
+    });
     const done = (): void => {
         setPicked(new Set());
         setParams({ id: null });
@@ -356,24 +186,18 @@ export function DeadLetters(): JSX.Element {
                         <span role="columnheader">Message</span></div>}
                     row={i => {
                         const letter = pages.at(i);
+                        const on = letter !== null && picked.has(letter.id);
 
-                        return <Row key={i} index={i} letter={letter}
-                            picked={letter !== null && picked.has(letter.id)}
-                            onPick={on => {
-                                const next = new Set(picked);
-
-                                if (letter !== null && on) {
-                                    next.add(letter.id);
-                                } else if (letter !== null) {
-                                    next.delete(letter.id);
-                                }
-                                setPicked(next);
-                            }} />;
+                        return { of: [letter, on],
+                            class: `letter ${on ? 'chosen' : ''}`,
+                            cells: () => letter === null ? <Pending />
+                                : <Cells letter={letter} picked={on}
+                                    onPick={to => pick(letter.id, to)} /> };
                     }} />}
             {open !== null && doing === null && <Detail queue={queue}
                 letter={open} onClose={() => setParams({ id: null })}
                 onAct={act => setDoing({ act, which: { ids: [open.id] } })} />}
-            {doing !== null && <Doing queue={queue} {...doing} onDone={done}
+            {doing !== null && <Move queue={queue} {...doing} onDone={done}
                 onClose={() => setDoing(null)} />}
         </Page>
     );

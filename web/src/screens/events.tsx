@@ -6,26 +6,20 @@ import { useMemo } from 'preact/hooks';
 import { get } from '../api/client';
 import type { Event, Events as EventList } from '../api/types';
 import { useShortcuts, type Shortcut } from '../lib/keys';
-import { count, handlings, line, plural, severity, visible, words } from '../lib/format';
+import { count, line, plural, severity, visible, words } from '../lib/format';
 import { usePages } from '../lib/pages';
 import { usePoll } from '../lib/poll';
 import { href, setParams, usePlace } from '../lib/router';
+import { may } from '../lib/session';
 import { local, parse } from '../lib/time';
 import { useDebounced } from '../lib/debounce';
-import { Badge, Button, Copy, Empty, Moment, Page, Trouble, type Tone }
-    from '../ui/basics';
+import { Button, Copy, Empty, Moment, Page, Trouble } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
 import { Choice, Filters as FilterForm, Text } from '../ui/form';
 import { Raw } from '../ui/raw';
-import { Still, Virtual } from '../ui/virtual';
+import { Pending, Virtual } from '../ui/virtual';
+import { Decision, EventCells, EventHead, decisions } from './event-row';
 import { Explanation } from './explain';
-
-export const decisions = [...handlings, 'Unhandled'] as const;
-
-export function decisionTone(decision: string): Tone {
-    return decision.startsWith('Page') ? 'bad' : decision === 'Ticket_only'
-        ? 'warn' : decision === 'Unhandled' ? 'info' : 'dim';
-}
 
 /* The message within what was received, which may be anything. */
 export function messageOf(raw: string): { message: string; severity: unknown } {
@@ -39,32 +33,26 @@ export function messageOf(raw: string): { message: string; severity: unknown } {
     }
 }
 
-function Row({ event, index, chosen }: { event: Event | null; index: number;
-    chosen: boolean }): JSX.Element {
-    if (event === null) {
-        return <div role="row" class="event" aria-rowindex={index + 1}>
-            <span role="cell" class="dim">...</span></div>;
-    }
-    const { message, severity: level } = messageOf(event.raw_message);
-    const at = parse(event.event_timestamp);
+function Cells({ of }: { of: Event }): JSX.Element {
+    const { message, severity: level } = messageOf(of.raw_message);
 
-    return (
-        <div role="row" class={`event ${chosen ? 'chosen' : ''}`}
-            aria-rowindex={index + 1}>
-            <span role="cell" class="at">{at === null ? '-'
-                : <time dateTime={event.event_timestamp}>{local(at)}</time>}</span>
-            <span role="cell" class="host" dir="auto">{line(event.hostname, 80)}</span>
-            <span role="cell" class={`severity s${String(level)}`}>
-                {severity(level)}</span>
-            <span role="cell" class="decision">
-                <Badge tone={decisionTone(event.handling_decision)}>
-                    {words(line(event.handling_decision, 40))}</Badge></span>
-            <span role="cell" class="message">
-                <button type="button" class="link" onClick={() =>
-                    setParams({ event: event.event_id }, true)}>
-                    <bdi>{line(message, 300)}</bdi></button></span>
-        </div>
-    );
+    return <EventCells id={of.event_id} at={of.event_timestamp} level={level}
+        hostname={of.hostname} decision={of.handling_decision}
+        message={message} />;
+}
+
+/* Where a rule is made that would match it. */
+function ruleFrom(event: Event, message: string): string {
+    let trap: unknown = event.trap_oid;
+
+    try {
+        trap ??= (JSON.parse(event.raw_message) as { trap_oid?: unknown })
+            .trap_oid;
+    } catch {
+        // a message alone
+    }
+    return href('rules', { id: 'new', text: message.slice(0, 300),
+        trap_oid: typeof trap === 'string' ? trap : null });
 }
 
 export function EventDetail({ event, onClose, whole = true }: { event: Event;
@@ -73,15 +61,16 @@ export function EventDetail({ event, onClose, whole = true }: { event: Event;
 
     return (
         <Dialog drawer title={`Event of ${line(event.hostname, 80)}`}
-            onClose={onClose}>
+            onClose={onClose} {...(may('write') && { actions:
+                <a class="button" href={ruleFrom(event, message)}>
+                    New rule from it</a> })}>
             <p class="full"><bdi>{visible(message)}</bdi></p>
             <dl class="facts">
                 <div><dt>Host</dt><dd><a href={href('events',
                     { hostname: event.hostname })}>
                     <bdi>{line(event.hostname)}</bdi></a></dd></div>
                 <div><dt>Decision</dt><dd>
-                    <Badge tone={decisionTone(event.handling_decision)}>
-                        {words(line(event.handling_decision, 40))}</Badge></dd></div>
+                    <Decision of={event.handling_decision} /></dd></div>
                 <div><dt>Rule</dt><dd>{event.matched_rule_id === null
                     ? 'no rule matched'
                     : <a href={href('rules', { id: event.matched_rule_id })}>
@@ -215,17 +204,14 @@ export function Events(): JSX.Element {
                     </Empty>)
                 : <Virtual label="Events" count={pages.count} height={34} tall={62}
                     reset={JSON.stringify(settled)} onSight={pages.sight}
-                    head={<div role="row" class="event head">
-                        <span role="columnheader">Time (local)</span>
-                        <span role="columnheader">Host</span>
-                        <span role="columnheader">Severity</span>
-                        <span role="columnheader">Decision</span>
-                        <span role="columnheader">Message</span></div>}
+                    head={<EventHead time="Time (local)" />}
                     row={i => {
-                        const event = pages.at(i), on = i === found?.[0];
+                        const event = pages.at(i);
 
-                        return <Still key={i} of={[event, on]} draw={() =>
-                            <Row index={i} event={event} chosen={on} />} />;
+                        return { of: [event],
+                            class: `event ${i === found?.[0] ? 'chosen' : ''}`,
+                            cells: () => event === null ? <Pending />
+                                : <Cells of={event} /> };
                     }} />}
             {pages.waiting && <p class="more">Much was looked at for little.{' '}
                 <Button onClick={pages.more}>Look further back</Button></p>}

@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { get, part } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { Event, Letter, Letters, Pagination, Rule } from '../api/types';
-import { line, severity, words } from '../lib/format';
+import { line, plural, severity, words } from '../lib/format';
 import { usePoll } from '../lib/poll';
 import { href } from '../lib/router';
 import { parse, span } from '../lib/time';
@@ -40,6 +40,7 @@ interface Told {
     readonly state: string;
     readonly steps: readonly Step[];
     readonly deliveries: readonly Delivery[];
+    readonly deliveries_left_out?: number;   /* earlier ones, kept no longer */
     readonly rules_now: { readonly winner: { readonly id: number } | null } | null;
 }
 
@@ -173,8 +174,10 @@ function History({ of }: { of: Told }): JSX.Element {
     ];
     const moment = (at: string | null): number =>
         parse(at)?.getTime() ?? Number.MAX_VALUE;
+    const left = of.deliveries_left_out ?? 0;
 
-    return <>{lines.sort(([a], [b]) => moment(a) - moment(b))
+    return <>{left > 0 && <li class="died">{plural(left, 'earlier attempt')} to
+        deliver: of the last ones alone it is kept how they ended.</li>}{lines.sort(([a], [b]) => moment(a) - moment(b))
         .map(([, shown]) => shown)}</>;
 }
 
@@ -208,7 +211,8 @@ export function Explanation({ event }: { event: Event }): JSX.Element {
                     <li key={letter.id} class="died">It lies among the{' '}
                         <a href={href('dead-letters', { queue,
                             text: event.event_id })}>dead letters</a>, after{' '}
-                        {letter.attempts} attempts and {letter.replays} replays:
+                        {plural(letter.attempts, 'attempt')} and{' '}
+                        {plural(letter.replays, 'replay')}:
                         {' '}<b>{words(line(letter.failed_reason ?? '?'))}</b>.
                     </li>))}
                 {event.forwarded_to_moog && found.letters.length === 0

@@ -13,7 +13,7 @@ import { usePoll } from '../lib/poll';
 import { href, setParams, usePlace } from '../lib/router';
 import { may } from '../lib/session';
 import { Button, Empty, Loading, Page, Stale, Trouble } from '../ui/basics';
-import { Confirm, Dialog, tell } from '../ui/dialog';
+import { Confirm, Dialog, tell, typed } from '../ui/dialog';
 import { Text } from '../ui/form';
 import { Review } from './import';
 
@@ -136,7 +136,7 @@ function Paste({ kind, onClose, onDone }: { kind: Kind; onClose: () => void;
 
     return (
         <Dialog title={`Add to ${titles[kind].toLowerCase()}`} onClose={onClose}
-            actions={<>
+            holds={text.trim() === '' ? null : typed} actions={<>
                 <Button onClick={onClose}>Cancel</Button>
                 <Button kind="main" disabled={hosts.length === 0}
                     onClick={() => setReviewing(true)}>Compare{' '}

@@ -9,7 +9,7 @@ import { ApiError } from '../api/errors';
 import { count, line, plural } from '../lib/format';
 import { usePoll } from '../lib/poll';
 import { Badge, Button, Loading, Trouble } from '../ui/basics';
-import { Dialog, tell } from '../ui/dialog';
+import { Dialog, tell, typed } from '../ui/dialog';
 import { Diff } from '../ui/diff';
 import { Check, Choice, Text } from '../ui/form';
 
@@ -157,7 +157,7 @@ export function Review({ sets, mode, title, onBack, onClose, onDone }: {
     };
 
     return (
-        <Dialog drawer title={title} onClose={onClose} actions={<>
+        <Dialog drawer holds={typed} title={title} onClose={onClose} actions={<>
             <Button onClick={onBack}>Back</Button>
             {outcome !== null && !nothing && <>
                 <Text class="reason" label="Reason" value={reason}
@@ -238,7 +238,7 @@ export function Import({ onClose, onDone }: { onClose: () => void;
     };
 
     return (
-        <Dialog title="Import" onClose={onClose} actions={<>
+        <Dialog title="Import" holds={given ? typed : null} onClose={onClose} actions={<>
             <Button onClick={onClose}>Cancel</Button>
             <Button kind="main" disabled={Object.keys(sets).length === 0}
                 onClick={() => setReviewing(true)}>Compare</Button></>}>

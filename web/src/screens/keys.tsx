@@ -13,7 +13,7 @@ import { setParams, usePlace } from '../lib/router';
 import { parse } from '../lib/time';
 import { Badge, Button, Copy, Empty, Loading, Page, Stale, Trouble, When,
     type Tone } from '../ui/basics';
-import { Confirm, Dialog, tell } from '../ui/dialog';
+import { Confirm, Dialog, tell, typed } from '../ui/dialog';
 import { Check, Choice, Text } from '../ui/form';
 
 const scopes = [['ingest', 'send events'], ['read', 'see everything'],
@@ -52,7 +52,8 @@ function LimitField(props: { value: string; onInput: (value: string) => void;
 function Once({ made, onClose }: { made: { name: string; key: string };
     onClose: () => void }): JSX.Element {
     return (
-        <Dialog title={`The key ${made.name}`} onClose={onClose} actions={
+        <Dialog title={`The key ${made.name}`} onClose={onClose}
+            holds="The key cannot be shown again." actions={
             <Button kind="main" onClick={onClose}>I have it</Button>}>
             <p>It is shown now and never again. Put it where its user finds it,
                 and nowhere else.</p>
@@ -94,7 +95,8 @@ function Make({ onClose, onMade }: { onClose: () => void;
     };
 
     return (
-        <Dialog title="New key" onClose={onClose} actions={<>
+        <Dialog title="New key" onClose={onClose}
+            holds={name.trim() === '' ? null : typed} actions={<>
             <Button onClick={onClose}>Cancel</Button>
             <Button kind="main" busy={busy} onClick={() => void make()}
                 disabled={name.trim() === '' || chosen.length === 0

@@ -7,18 +7,19 @@ import { get } from '../api/client';
 import { explain } from '../api/errors';
 import type { Event, Events, LiveEvent } from '../api/types';
 import { useDebounced } from '../lib/debounce';
-import { brief, count, line, severities, severity, words } from '../lib/format';
+import { brief, count, severities, words } from '../lib/format';
 import { health } from '../lib/health';
 import { useShortcuts, type Shortcut } from '../lib/keys';
 import { usePoll } from '../lib/poll';
 import { href, setParams, usePlace } from '../lib/router';
 import { useStore } from '../lib/store';
 import { useStream, type Stream } from '../lib/stream';
-import { ago, local, parse } from '../lib/time';
+import { ago } from '../lib/time';
 import { Badge, Button, Empty, Page, type Tone } from '../ui/basics';
 import { Choice, Filters as FilterForm, Text } from '../ui/form';
 import { Still } from '../ui/virtual';
-import { EventDetail, decisionTone, decisions } from './events';
+import { EventCells, EventHead, decisions } from './event-row';
+import { EventDetail } from './events';
 
 /* What was decided; where nothing was, how it ended. */
 function decided(event: LiveEvent): string {
@@ -42,24 +43,13 @@ function standing(stream: Stream, paused: boolean, redis: boolean):
         : ['good', 'live', ''];
 }
 
-function Row({ event }: { event: LiveEvent }): JSX.Element {
-    const at = parse(event.received_at);
-    const decision = decided(event);
-
+function Row({ of }: { of: LiveEvent }): JSX.Element {
     return (
-        <div role="row" class={`event ${event.outcome === 'earlier'
+        <div role="row" class={`event ${of.outcome === 'earlier'
             ? 'earlier' : ''}`}>
-            <span role="cell" class="at">{at === null ? '-' : local(at)}</span>
-            <span role="cell" class="host"><bdi>{line(event.hostname, 80)}</bdi>
-            </span>
-            <span role="cell" class={`severity s${String(event.syslog_severity)}`}>
-                {severity(event.syslog_severity)}</span>
-            <span role="cell" class="decision">
-                <Badge tone={decisionTone(decision)}>
-                    {words(line(decision, 40))}</Badge></span>
-            <span role="cell" class="message"><button type="button" class="link"
-                onClick={() => setParams({ event: event.event_id }, true)}>
-                <bdi>{line(event.message, 300)}</bdi></button></span>
+            <EventCells id={of.event_id} at={of.received_at}
+                level={of.syslog_severity} hostname={of.hostname}
+                decision={decided(of)} message={of.message} />
         </div>
     );
 }
@@ -162,18 +152,13 @@ export function Live(): JSX.Element {
                         here as soon as it is decided.</p>
                         : <Button onClick={() => setParams(cleared)}>Clear the
                             filters</Button>}</Empty>
-                : <div class="virtual" role="table" aria-label="Live events"
+                : <div class="virtual passing" role="table" aria-label="Live events"
                     tabIndex={0}>
                     <div role="rowgroup">
-                        <div role="row" class="event head">
-                            <span role="columnheader">Received (local)</span>
-                            <span role="columnheader">Host</span>
-                            <span role="columnheader">Severity</span>
-                            <span role="columnheader">Decision</span>
-                            <span role="columnheader">Message</span></div>
+                        <EventHead time="Received (local)" />
                         {shown.slice(0, 200).map(e =>
                             <Still key={e.event_id} of={[e]}
-                                draw={() => <Row event={e} />} />)}
+                                draw={() => <Row of={e} />} />)}
                     </div>
                 </div>}
             {id !== null && <Chosen key={id} id={id}

@@ -209,7 +209,7 @@ function Recent({ changes }: { changes: Polled<Changes> }): JSX.Element {
                     here, with who made them and why.</Empty>
                 : <ul class="feed">{logs.map(c => (
                     <li key={c.id}>
-                        <a href={href('audit', { id: c.id })}>
+                        <a href={href('audit', { id: c.id, at: c.changed_at })}>
                             {c.operation.toLowerCase()} {words(c.table_name)}
                             {' '}<b>{c.record_key}</b></a>
                         <span class="dim">{c.changed_by}, <When at={c.changed_at} />

@@ -12,7 +12,7 @@ import { usePoll } from '../lib/poll';
 import { href } from '../lib/router';
 import { Badge, Button, Loading, Trouble, When } from '../ui/basics';
 import { Text } from '../ui/form';
-import { bodyOf, type Draft } from './rule';
+import { bodyOf, type Draft } from './rule-draft';
 
 interface Match {
     id: number | null;
@@ -134,9 +134,9 @@ function Verdict({ of }: { of: Sample }): JSX.Element {
     );
 }
 
-export function Trial({ id, draft, ready }: { id: number | null; draft: Draft;
-    ready: boolean }): JSX.Element {
-    const [text, setText] = useState('');
+export function Trial({ id, draft, event: seen, ready }: { id: number | null;
+    draft: Draft; event: string; ready: boolean }): JSX.Element {
+    const [text, setText] = useState(seen);
     const [recent, setRecent] = useState(200);
     const rule = candidate(draft);
     const event = useDebounced(sample(text), 400);

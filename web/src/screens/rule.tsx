@@ -6,137 +6,18 @@ import { useEffect, useState } from 'preact/hooks';
 import { get, part, send } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { Change, Changes, Rule } from '../api/types';
-import { handlings, line, severities, words } from '../lib/format';
+import { line } from '../lib/format';
 import { usePoll } from '../lib/poll';
+import { href } from '../lib/router';
 import { may } from '../lib/session';
 import { Badge, Button, Empty, Loading, Trouble, When } from '../ui/basics';
-import { Confirm, Dialog, tell } from '../ui/dialog';
+import { Confirm, Dialog, tell, typed } from '../ui/dialog';
 import { Diff, differing } from '../ui/diff';
-import { Check, Choice, Text } from '../ui/form';
+import { Text } from '../ui/form';
+import { bodyOf, draftFor, draftOf, faults, writable, blank, type Draft }
+    from './rule-draft';
+import { Fields } from './rule-fields';
 import { Trial } from './rule-trial';
-
-export interface Draft {
-    match_type: string;
-    match_string: string;
-    trap_oid: string;
-    syslog_severity: string;
-    priority: string;
-    prod_handling: string;
-    dev_handling: string;
-    team_assignment: string;
-    is_active: boolean;
-}
-
-const blank: Draft = {
-    match_type: 'contains', match_string: '', trap_oid: '', syslog_severity: '',
-    priority: '100', prod_handling: 'Ticket_only', dev_handling: 'Log_only',
-    team_assignment: '', is_active: true,
-};
-
-/* What may be written; the rest of a rule is the server's. */
-const writable = ['match_type', 'match_string', 'trap_oid', 'syslog_severity',
-    'priority', 'prod_handling', 'dev_handling', 'team_assignment',
-    'is_active'] as const;
-
-function draftOf(rule: Rule): Draft {
-    return {
-        ...rule, match_string: rule.match_string ?? '',
-        trap_oid: rule.trap_oid ?? '',
-        syslog_severity: rule.syslog_severity === null ? ''
-            : String(rule.syslog_severity),
-        priority: String(rule.priority),
-    };
-}
-
-export function bodyOf(draft: Draft): Record<string, unknown> {
-    return {
-        match_type: draft.match_type,
-        match_string: draft.match_string === '' ? null : draft.match_string,
-        trap_oid: draft.trap_oid.trim() === '' ? null : draft.trap_oid.trim(),
-        syslog_severity: draft.syslog_severity === '' ? null
-            : Number(draft.syslog_severity),
-        priority: Number(draft.priority),
-        prod_handling: draft.prod_handling,
-        dev_handling: draft.dev_handling,
-        team_assignment: draft.team_assignment.trim(),
-        is_active: draft.is_active,
-    };
-}
-
-/* What is wrong at once; the server looks at the rest. */
-export function faults(draft: Draft): Partial<Record<keyof Draft, string>> {
-    const wrong: Partial<Record<keyof Draft, string>> = {};
-    const priority = Number(draft.priority);
-
-    if (draft.match_type !== 'oid_prefix' && draft.match_string === '') {
-        wrong.match_string = 'what has to be in the message';
-    }
-    if ([...draft.match_string].length > 1024) {
-        wrong.match_string = 'at most 1024 characters';
-    }
-    if (draft.match_type === 'oid_prefix' && draft.trap_oid.trim() === '') {
-        wrong.trap_oid = 'the beginning of an OID';
-    }
-    if (draft.trap_oid.trim() !== ''
-        && !/^\.?\d+(\.\d+)*(\.\*)?$/.test(draft.trap_oid.trim())) {
-        wrong.trap_oid = 'numbers with dots between them';
-    }
-    if (draft.priority.trim() === '' || !Number.isInteger(priority)
-        || priority < 0 || priority > 1_000_000) {
-        wrong.priority = '0 to 1000000';
-    }
-    if (draft.team_assignment.trim() === ''
-        || draft.team_assignment.length > 100) {
-        wrong.team_assignment = '1 to 100 characters';
-    }
-    return wrong;
-}
-
-function Fields(props: { draft: Draft; wrong: Partial<Record<string, string>>;
-    teams: readonly string[]; set: (change: Partial<Draft>) => void }):
-    JSX.Element {
-    const { draft, wrong, set } = props;
-    const handling = handlings.map(h => [h, words(h)] as const);
-
-    return (
-        <div class="fields">
-            <Choice label="Matches by" value={draft.match_type}
-                onInput={match_type => set({ match_type })} options={[
-                    ['contains', 'text the message contains'],
-                    ['regex', 'regular expression'],
-                    ['oid_prefix', 'beginning of a trap OID']]} />
-            <Choice label="Only of severity" value={draft.syslog_severity}
-                onInput={syslog_severity => set({ syslog_severity })} options={[
-                    ['', 'any'], ...severities.map((s, i) =>
-                        [String(i), `${i} ${s}`] as const)]} />
-            <Text class="whole" mono label={draft.match_type === 'regex'
-                ? 'Regular expression' : 'Text'} rows={2}
-                value={draft.match_string} error={wrong.match_string} autofocus
-                onInput={match_string => set({ match_string })}
-                hint={draft.match_type === 'regex'
-                    ? 'PCRE2, in any case, anywhere in the message'
-                    : draft.match_type === 'contains' ? 'in any case'
-                    : 'not needed; a trap is matched by its OID'} />
-            <Text class="whole" mono label="Trap OID" value={draft.trap_oid}
-                error={wrong.trap_oid} onInput={trap_oid => set({ trap_oid })}
-                placeholder="1.3.6.1.6.3.1.1.5.3" />
-            <Choice label="In production" value={draft.prod_handling}
-                onInput={prod_handling => set({ prod_handling })}
-                options={handling} />
-            <Choice label="On development hosts" value={draft.dev_handling}
-                onInput={dev_handling => set({ dev_handling })}
-                options={handling} />
-            <Text label="Team" value={draft.team_assignment} list={props.teams}
-                error={wrong.team_assignment}
-                onInput={team_assignment => set({ team_assignment })} />
-            <Text label="Priority" type="number" value={draft.priority}
-                error={wrong.priority} hint="the lowest is tried first"
-                onInput={priority => set({ priority })} />
-            <Check label="Enabled" checked={draft.is_active}
-                onInput={is_active => set({ is_active })} />
-        </div>
-    );
-}
 
 function History({ id, onRevert }: { id: number;
     onRevert: (values: Record<string, unknown>) => void }): JSX.Element {
@@ -154,7 +35,9 @@ function History({ id, onRevert }: { id: number;
             <li key={c.id}>
                 <p><Badge tone="info">{c.operation.toLowerCase()}</Badge>{' '}
                     <b>{line(c.changed_by)}</b> <When at={c.changed_at} />
-                    {c.reason !== null && <>: <bdi>{line(c.reason)}</bdi></>}</p>
+                    {c.reason !== null && <>: <bdi>{line(c.reason)}</bdi></>}{' '}
+                    <a href={href('audit', { id: c.id, at: c.changed_at })}>in the
+                        audit</a></p>
                 <Diff before={c.old_values} after={c.new_values} />
                 {may('write') && c.old_values !== null
                     && c.operation === 'UPDATE' && <Button onClick={() =>
@@ -164,10 +47,13 @@ function History({ id, onRevert }: { id: number;
     );
 }
 
+/* A rule that there is, or a new one, for a text or a trap that was seen. */
 export function Editor(props: { id: number | null; rules: readonly Rule[];
-    onClose: () => void; onSaved: () => void }): JSX.Element {
+    text: string; trap: string; onClose: () => void; onSaved: () => void }):
+    JSX.Element {
     const { id } = props;
-    const [draft, setDraft] = useState<Draft | null>(id === null ? blank : null);
+    const [draft, setDraft] = useState<Draft | null>(id === null
+        ? draftFor(props.text, props.trap) : null);
     const [saved, setSaved] = useState<Rule | null>(null);
     const [etag, setEtag] = useState<string | null>(null);
     const [tab, setTab] = useState<'rule' | 'test' | 'history'>('rule');
@@ -250,6 +136,7 @@ export function Editor(props: { id: number | null; rules: readonly Rule[];
 
     return (
         <Dialog drawer onClose={props.onClose}
+            holds={touched || reason !== '' ? typed : null}
             title={id === null ? 'New rule' : `Rule ${id}`}
             actions={may('write') && draft !== null && <>
                 {id !== null && <Button kind="danger"
@@ -277,6 +164,9 @@ export function Editor(props: { id: number | null; rules: readonly Rule[];
                 : Object.keys(wrong).length === 0 && <Trouble error={error} />}
             {draft === null ? error === null && <Loading what="the rule" />
                 : tab === 'rule' ? <>
+                    {id === null && props.text !== '' && <p class="dim">The text
+                        is that of the event: leave out what is another in the
+                        next, as names and numbers, then look at Test.</p>}
                     <Fields draft={draft} wrong={wrong} teams={teams} set={set} />
                     {saved?.deleted_at != null && <p class="dim">It is deleted.</p>}
                     {changed.length > 0 && <details open><summary>What changes
@@ -284,7 +174,9 @@ export function Editor(props: { id: number | null; rules: readonly Rule[];
                         before={saved as unknown as Record<string, unknown>}
                         after={{ ...saved, ...bodyOf(draft) }} /></details>}
                 </> : tab === 'test'
-                    ? <Trial id={id} draft={draft} ready={
+                    ? <Trial id={id} draft={draft} event={props.trap === ''
+                        ? props.text : JSON.stringify({ trap_oid: props.trap,
+                            message: props.text })} ready={
                         Object.keys(here).length === 0
                         || Object.keys(here).join() === 'team_assignment'} />
                     : id !== null && <History id={id} onRevert={revert} />}

@@ -12,7 +12,7 @@ import { useShortcuts, type Shortcut } from '../lib/keys';
 import { usePoll } from '../lib/poll';
 import { setParams, usePlace } from '../lib/router';
 import { may } from '../lib/session';
-import { Badge, Button, Empty, Loading, Page, Stale, Trouble, When }
+import { Badge, Button, Empty, Loading, Opens, Page, Stale, Trouble, When }
     from '../ui/basics';
 import { Confirm, tell } from '../ui/dialog';
 import { Choice, Switch, Text } from '../ui/form';
@@ -85,10 +85,9 @@ function Row(props: { rule: Rule; index: number; hits: Hits | null;
                 </span>}
             </td>
             <td>
-                <button type="button" class="link rule"
-                    onClick={() => setParams({ id: rule.id }, true)}>
+                <Opens params={{ id: rule.id }}>
                     <code><bdi>{line(rule.match_string ?? rule.trap_oid ?? '-',
-                        200)}</bdi></code></button>
+                        200)}</bdi></code></Opens>
                 <span class="sub">{rule.id} {'\u00b7'} {words(rule.match_type)}
                     {rule.match_string !== null && rule.trap_oid !== null
                         && <>{' \u00b7 '}<code>{rule.trap_oid}</code></>}
@@ -233,8 +232,10 @@ export function Rules(): JSX.Element {
             {params.has('import') && <Import onDone={list.refresh}
                 onClose={() => setParams({ import: null })} />}
             {id !== null && <Editor key={id} id={id === 'new' ? null : Number(id)}
-                rules={rules} onClose={() => setParams({ id: null })}
-                onSaved={list.refresh} />}
+                rules={rules} text={params.get('text') ?? ''}
+                trap={params.get('trap_oid') ?? ''} onSaved={list.refresh}
+                onClose={() => setParams({ id: null, text: null,
+                    trap_oid: null })} />}
         </Page>
     );
 }

@@ -4,6 +4,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { ApiError, explain } from '../api/errors';
+import { here, href, setParams, type Params } from '../lib/router';
 import { ago, local, parse, span, useNow, utc } from '../lib/time';
 import { icons, type IconName } from './icons';
 
@@ -48,7 +49,26 @@ export function Button(props: ButtonProps): JSX.Element {
 /* A state by shape and word, not by colour alone. */
 export function Badge({ tone, children }:
     { tone: Tone; children: ComponentChildren }): JSX.Element {
-    return <span class={`badge ${tone}`}><i aria-hidden="true" />{children}</span>;
+    return <span class={`badge ${tone}`}>{children}</span>;
+}
+
+/* A link that opens something on this screen: its address can be had, opened
+   beside this page, and shared. */
+export function Opens({ params, children }: { params: Params;
+    children: ComponentChildren }): JSX.Element {
+    const { screen, params: now } = here();
+
+    return (
+        <a class="link" href={href(screen, { ...Object.fromEntries(now),
+            ...params })} onClick={event => {
+            if (event.button === 0 && !event.ctrlKey && !event.metaKey
+                && !event.shiftKey && !event.altKey)
+            {
+                event.preventDefault();
+                setParams(params, true);
+            }
+        }}>{children}</a>
+    );
 }
 
 export function Panel(props: { title: string; aside?: ComponentChildren;

@@ -7,20 +7,53 @@ import { store, useStore } from '../lib/store';
 import { Button, Trouble } from './basics';
 import { Text } from './form';
 
+/* What most that are left have to lose. */
+export const typed = 'What was typed here is not saved.';
+
 interface DialogProps {
     title: string;
     onClose: () => void;
     wide?: boolean;
     drawer?: boolean;
+    /* what would be lost, if anything: it is asked about first */
+    holds?: string | null;
     actions?: ComponentChildren;
     children: ComponentChildren;
 }
 
+/* A page that is left by accident takes with it what was typed, too. */
+function useHeld(holds: boolean): void {
+    useEffect(() => {
+        const hold = (event: Event): void => event.preventDefault();
+
+        if (holds) {
+            addEventListener('beforeunload', hold);
+        }
+        return () => removeEventListener('beforeunload', hold);
+    }, [holds]);
+}
+
 export function Dialog(props: DialogProps): JSX.Element {
     const ref = useRef<HTMLDialogElement>(null);
-    const close = useRef(props.onClose);
+    const [leaving, setLeaving] = useState(false);
+    const holds = props.holds ?? null;
+    const leave = (): void => {
+        if (holds !== null) {
+            setLeaving(true);
+        } else {
+            props.onClose();
+        }
+    };
+    const close = useRef(leave);
 
-    close.current = props.onClose;
+    close.current = leave;
+    useHeld(holds !== null);
+
+    useEffect(() => {
+        if (leaving) {
+            ref.current?.querySelector<HTMLElement>('.leaving .button')?.focus();
+        }
+    }, [leaving]);
 
     useEffect(() => {
         const dialog = ref.current;
@@ -51,8 +84,14 @@ export function Dialog(props: DialogProps): JSX.Element {
                 <header>
                     <h2 tabIndex={-1}>{props.title}</h2>
                     <Button kind="quiet" icon="close" label="Close"
-                        onClick={props.onClose} />
+                        onClick={leave} />
                 </header>
+                {leaving && holds !== null && <div class="leaving" role="alert">
+                    <p>{holds}</p>
+                    <Button kind="main" onClick={() => setLeaving(false)}>
+                        Keep on</Button>
+                    <Button kind="danger" onClick={props.onClose}>
+                        Throw it away</Button></div>}
                 <div class="body">{props.children}</div>
                 {props.actions !== undefined
                     && <footer>{props.actions}</footer>}
