@@ -79,6 +79,7 @@ typedef struct {
     const char          *state;
     mutt_buf_t           steps;
     mutt_buf_t           attempts;
+    ngx_uint_t           left_out; /* of the attempts, the first */
 } ngx_mutt_trial_t;
 
 
@@ -1117,13 +1118,17 @@ ngx_mutt_explain_tried(ngx_mutt_flow_t *flow, struct redisReply *answer)
     redisReply        *reply = (redisReply *) answer;
     ngx_mutt_trial_t  *t = flow->data;
 
+    size_t  digits;
+
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         return ngx_mutt_flow_no_redis(flow);
     }
 
-    /* a list of JSON objects, as the forwarder left it */
+    /* a list of JSON objects, as the forwarder left it, behind a number */
     if (reply->type == REDIS_REPLY_STRING) {
-        mutt_buf_add(&t->attempts, reply->str, reply->len);
+        digits = strspn(reply->str, "0123456789");
+        t->left_out = mutt_str_count((mutt_str_t) { reply->str, digits });
+        mutt_buf_add(&t->attempts, reply->str + digits, reply->len - digits);
     }
 
     return NGX_OK;
@@ -1182,7 +1187,8 @@ ngx_mutt_explain_answer(ngx_mutt_flow_t *flow)
     mutt_buf_add_str(&b, mutt_buf_str(&t->steps));
     MUTT_BUF_LIT(&b, "],\"deliveries\":[");
     mutt_buf_add_str(&b, mutt_buf_str(&t->attempts));
-    MUTT_BUF_LIT(&b, "],\"event\":");
+    mutt_buf_addf(&b, "],\"deliveries_left_out\":%lu,\"event\":",
+                  (unsigned long) t->left_out);
 
     if (!t->event) {
         MUTT_BUF_LIT(&b, "null,\"rules_now\":null}\n");

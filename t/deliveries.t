@@ -101,9 +101,27 @@ is(join(' ', sort $t->redis('hkeys', 'mutt:attempts')), 'b c',
     'so many events are kept, the last');
 is($t->redis('llen', 'mutt:attempts:order'), 2, 'and their order');
 keep(2, 20, 'c' => qq({"n":$_})) for 2 .. 5;
-is($t->redis('hget', 'mutt:attempts', 'c'), '{"n":4},{"n":5}',
-    'and of each so many bytes, the last');
+is($t->redis('hget', 'mutt:attempts', 'c'), '3{"n":4},{"n":5}',
+    'and of each so many bytes, the last, and how many there were before');
 is(join(' ', sort $t->redis('hkeys', 'mutt:attempts')), 'b c',
     'one that is known is no new one');
+
+sub counts {
+    my $of = explained($id);
+
+    return (scalar @{ $of->{deliveries} }, $of->{deliveries_left_out});
+}
+
+my $attempt = '{"at":"2026-01-01T00:00:00Z","attempt":1,"outcome":"retry",'
+    . '"reason":"connect","status":null,"seconds":0.1}';
+
+keep(9, 2048, $id => $attempt) for 1 .. 3;
+is_deeply([ counts() ], [ 3, 0 ], 'as long as there are few all are told');
+keep(9, 2048, $id => $attempt) for 1 .. 30;
+
+my ($told, $left_out) = counts();
+
+cmp_ok($left_out, '>', 0, 'of many it is said how many are left out');
+is($told + $left_out, 33, 'so that none is forgotten');
 
 $t->done();

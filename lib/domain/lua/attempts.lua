@@ -6,7 +6,8 @@
 -- Returns 1
 --
 -- What is kept of an event is a list of JSON objects without its brackets, the
--- last ones.  A full Redis notes nothing.
+-- last ones; before it, how many there were before those, if any.  A full
+-- Redis notes nothing.
 
 local attempts, order = KEYS[1], KEYS[2]
 local most, bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -16,14 +17,18 @@ for i = 3, #ARGV, 2 do
     local before = redis.call('HGET', attempts, id)
 
     if before then
-        text = before .. ',' .. text
+        local gone, list = string.match(before, '^(%d*)(.*)$')
+        gone = tonumber(gone) or 0
+        text = list .. ',' .. text
         while #text > bytes do
             local cut = string.find(text, '},{', 1, true)
             if not cut then
                 break
             end
             text = string.sub(text, cut + 2)
+            gone = gone + 1
         end
+        text = (gone > 0 and gone or '') .. text
     else
         redis.call('LPUSH', order, id)
     end
