@@ -106,8 +106,8 @@ check_rules(mutt_matcher_t *m, mutt_match_report_t report, void *data)
 
 
 static mutt_rc_t
-build_text(mutt_matcher_t *m, mutt_match_report_t report, void *data,
-           mutt_err_t *err)
+build_text(mutt_matcher_t *m, const bool *outdated, mutt_match_report_t report,
+           void *data, mutt_err_t *err)
 {
     mutt_text_pattern_t *patterns =
         calloc(m->n + 1, sizeof(mutt_text_pattern_t));
@@ -132,8 +132,8 @@ build_text(mutt_matcher_t *m, mutt_match_report_t report, void *data,
         }
     }
 
-    mutt_rc_t rc =
-        mutt_text_matcher_create(patterns, n, report, data, &m->text, err);
+    mutt_rc_t rc = mutt_text_matcher_create(patterns, n, outdated, report, data,
+                                            &m->text, err);
 
     for (size_t i = 0; rc == MUTT_OK && i < n; i++) {
         if (patterns[i].refused) {
@@ -177,6 +177,15 @@ mutt_matcher_create(const mutt_rule_t *rules, size_t n,
                     mutt_match_report_t report, void *data,
                     mutt_matcher_t **matcher, mutt_err_t *err)
 {
+    return mutt_matcher_build(rules, n, NULL, report, data, matcher, err);
+}
+
+
+mutt_rc_t
+mutt_matcher_build(const mutt_rule_t *rules, size_t n, const bool *outdated,
+                   mutt_match_report_t report, void *data,
+                   mutt_matcher_t **matcher, mutt_err_t *err)
+{
     mutt_matcher_t *m = calloc(1, sizeof(mutt_matcher_t));
 
     if (m == NULL) {
@@ -193,7 +202,7 @@ mutt_matcher_create(const mutt_rule_t *rules, size_t n,
 
     if (rc == MUTT_OK) {
         check_rules(m, report, data);
-        rc = build_text(m, report, data, err);
+        rc = build_text(m, outdated, report, data, err);
     }
 
     if (rc == MUTT_OK) {

@@ -42,6 +42,16 @@ MUTT_CHECKED mutt_rc_t mutt_matcher_create(const mutt_rule_t *rules, size_t n,
                                            mutt_err_t *err);
 
 /*
+ * The same; where *outdated becomes true, set by another thread, MUTT_STALE
+ * soon.
+ */
+MUTT_CHECKED mutt_rc_t mutt_matcher_build(const mutt_rule_t *rules, size_t n,
+                                          const bool *outdated,
+                                          mutt_match_report_t report,
+                                          void *data, mutt_matcher_t **matcher,
+                                          mutt_err_t *err);
+
+/*
  * What messages that are not ASCII need, once one was matched: to be handed to
  * mutt_wide_build() in another thread and released; NULL if nothing is needed,
  * or was handed out before.  Until it is built PCRE2 does its work, slower.

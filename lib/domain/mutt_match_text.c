@@ -93,6 +93,7 @@ struct mutt_text_matcher_s {
 typedef struct {
     mutt_text_matcher_t *m;
     char **texts; /* of the entries */
+    const bool *outdated;
     mutt_match_report_t report;
     void *data;
 } build_t;
@@ -232,6 +233,16 @@ by_text(const void *pa, const void *pb)
 }
 
 
+/* Whether somebody waits for the matcher. */
+static mutt_rc_t
+check_wanted(const build_t *b, mutt_err_t *err)
+{
+    return b->outdated != NULL && __atomic_load_n(b->outdated, __ATOMIC_RELAXED)
+               ? mutt_fail(err, MUTT_STALE, "other rules are wanted")
+               : MUTT_OK;
+}
+
+
 /* Gives the entry its PCRE2 code; false when it has none. */
 static bool
 add_regex(entry_t *entry, const char *text, mutt_err_t *err)
@@ -342,6 +353,10 @@ add_entries(build_t *b, mutt_text_pattern_t *patterns, size_t n,
             same++;
         }
 
+        if (check_wanted(b, err) != MUTT_OK) {
+            return MUTT_STALE;
+        }
+
         if (!add_entry(b, &patterns[i], same)) {
             return mutt_fail(err, MUTT_NOMEM, "out of memory for a pattern");
         }
@@ -384,6 +399,10 @@ choose_engines(build_t *b, mutt_err_t *err)
 
         if (entry->engine != ENGINE_NEED) {
             continue;
+        }
+
+        if (check_wanted(b, err) != MUTT_OK) {
+            return MUTT_STALE;
         }
 
         if (sharing == 0 || sharing > SHARING_MAX) {
@@ -520,6 +539,10 @@ compile(build_t *b, part_t part, hs_database_t **database, expressions_t *x,
 {
     for (;;) {
         hs_compile_error_t *error = NULL;
+
+        if (check_wanted(b, err) != MUTT_OK) {
+            return MUTT_STALE;
+        }
 
         collect(b, part, x);
 
@@ -700,11 +723,13 @@ build(build_t *b, mutt_text_pattern_t *patterns, size_t n, mutt_err_t *err)
 
 mutt_rc_t
 mutt_text_matcher_create(mutt_text_pattern_t *patterns, size_t n,
-                         mutt_match_report_t report, void *data,
-                         mutt_text_matcher_t **matcher, mutt_err_t *err)
+                         const bool *outdated, mutt_match_report_t report,
+                         void *data, mutt_text_matcher_t **matcher,
+                         mutt_err_t *err)
 {
     build_t b = {
         .m = calloc(1, sizeof(mutt_text_matcher_t)),
+        .outdated = outdated,
         .report = report,
         .data = data,
     };

@@ -20,10 +20,16 @@ typedef struct {
     bool refused; /* out: does not compile, reported */
 } mutt_text_pattern_t;
 
-/* Sorts patterns.  Their text is not needed any more afterwards. */
-MUTT_CHECKED mutt_rc_t mutt_text_matcher_create(
-    mutt_text_pattern_t *patterns, size_t n, mutt_match_report_t report,
-    void *data, mutt_text_matcher_t **matcher, mutt_err_t *err);
+/*
+ * Sorts patterns.  Their text is not needed any more afterwards.  outdated: as
+ * for mutt_matcher_build(), or NULL.
+ */
+MUTT_CHECKED mutt_rc_t mutt_text_matcher_create(mutt_text_pattern_t *patterns,
+                                                size_t n, const bool *outdated,
+                                                mutt_match_report_t report,
+                                                void *data,
+                                                mutt_text_matcher_t **matcher,
+                                                mutt_err_t *err);
 
 /* Accepts NULL. */
 void mutt_text_matcher_destroy(mutt_text_matcher_t *matcher);

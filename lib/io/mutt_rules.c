@@ -1,5 +1,6 @@
 #include "mutt_rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/mutt_buf.h"
@@ -21,6 +22,7 @@ static const struct {
 
 struct mutt_rules_s {
     mutt_rows_t *rows[TABLES];
+    char version[MUTT_RULES_VERSION];
 };
 
 
@@ -34,6 +36,22 @@ query(mutt_pg_t *pg, mutt_sql_t statement, mutt_rows_t **rows, mutt_err_t *err)
 }
 
 
+static mutt_rc_t
+read_version(mutt_pg_t *pg, mutt_rules_t *r, mutt_err_t *err)
+{
+    mutt_rows_t *rows = NULL;
+    mutt_rc_t rc = query(pg, MUTT_SQL_TEXT_API_SET_VERSION, &rows, err);
+
+    if (rc == MUTT_OK) {
+        (void) snprintf(r->version, sizeof(r->version), "%s",
+                        mutt_rows_get(rows, 0, 0));
+        mutt_rows_free(rows);
+    }
+
+    return rc;
+}
+
+
 mutt_rc_t
 mutt_rules_read(mutt_pg_t *pg, mutt_rules_t **rules, mutt_err_t *err)
 {
@@ -43,7 +61,11 @@ mutt_rules_read(mutt_pg_t *pg, mutt_rules_t **rules, mutt_err_t *err)
         return mutt_fail(err, MUTT_NOMEM, "out of memory for rules");
     }
 
-    mutt_rc_t rc = MUTT_OK;
+    mutt_rc_t rc = query(pg, MUTT_SQL_TEXT_RULES_LOOK, NULL, err);
+
+    if (rc == MUTT_OK) {
+        rc = read_version(pg, r, err);
+    }
 
     for (int i = 0; i < TABLES && rc == MUTT_OK; i++) {
         rc = query(pg, tables[i].statement, &r->rows[i], err);
@@ -72,6 +94,13 @@ mutt_rules_destroy(mutt_rules_t *rules)
     }
 
     free(rules);
+}
+
+
+const char *
+mutt_rules_version(const mutt_rules_t *rules)
+{
+    return rules->version;
 }
 
 
@@ -145,8 +174,9 @@ read_rule(const mutt_rows_t *rows, size_t i, mutt_rule_t *rule)
 
 
 static mutt_rc_t
-create_matcher(const mutt_rows_t *rows, mutt_match_report_t report, void *data,
-               mutt_matcher_t **matcher, mutt_err_t *err)
+create_matcher(const mutt_rows_t *rows, const bool *outdated,
+               mutt_match_report_t report, void *data, mutt_matcher_t **matcher,
+               mutt_err_t *err)
 {
     size_t count = mutt_rows_count(rows);
     mutt_rule_t *rules = calloc(count + 1, sizeof(mutt_rule_t));
@@ -166,7 +196,8 @@ create_matcher(const mutt_rows_t *rows, mutt_match_report_t report, void *data,
         }
     }
 
-    mutt_rc_t rc = mutt_matcher_create(rules, n, report, data, matcher, err);
+    mutt_rc_t rc =
+        mutt_matcher_build(rules, n, outdated, report, data, matcher, err);
 
     free(rules);
 
@@ -200,9 +231,9 @@ create_directory(const mutt_rows_t *rows, bool valued)
 
 
 mutt_rc_t
-mutt_generation_create(const mutt_rules_t *rules, mutt_match_report_t report,
-                       void *data, mutt_generation_t **generation,
-                       mutt_err_t *err)
+mutt_generation_create(const mutt_rules_t *rules, const bool *outdated,
+                       mutt_match_report_t report, void *data,
+                       mutt_generation_t **generation, mutt_err_t *err)
 {
     mutt_generation_t *g = calloc(1, sizeof(mutt_generation_t));
 
@@ -215,8 +246,8 @@ mutt_generation_create(const mutt_rules_t *rules, mutt_match_report_t report,
 
     mutt_rc_t rc = g->dev_hosts == NULL || g->teams == NULL
                        ? mutt_fail(err, MUTT_NOMEM, "out of memory for hosts")
-                       : create_matcher(rules->rows[RULES], report, data,
-                                        &g->matcher, err);
+                       : create_matcher(rules->rows[RULES], outdated, report,
+                                        data, &g->matcher, err);
 
     if (rc != MUTT_OK) {
         mutt_generation_destroy(g);

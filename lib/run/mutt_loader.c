@@ -24,6 +24,8 @@ struct mutt_loader_s {
     pthread_cond_t moved; /* to another phase */
     phase_t phase;
     bool again;     /* another load was asked for meanwhile */
+    bool outdated;  /* so what is on its way is not wanted; atomic */
+    bool left;      /* the thread has left one for that already */
     bool abandoned; /* nobody waits: the thread frees it all */
     bool known;     /* digest is that of the last good generation */
     unsigned char digest[MUTT_SHA256_LEN];
@@ -76,6 +78,7 @@ mutt_loader_destroy(mutt_loader_t *loader)
     }
 
     loader->abandoned = loader->phase == PHASE_COMPILING;
+    __atomic_store_n(&loader->outdated, true, __ATOMIC_RELAXED);
 
     bool left = loader->abandoned;
 
@@ -152,10 +155,13 @@ compile(mutt_loader_t *l, const mutt_rules_t *rules)
         return;
     }
 
-    load->rc = mutt_generation_create(rules, keep_report, load,
+    load->rc = mutt_generation_create(rules, &l->outdated, keep_report, load,
                                       &load->generation, &load->err);
-    l->known = digested && load->rc == MUTT_OK;
-    memcpy(l->digest, digest, sizeof(digest));
+
+    if (load->rc == MUTT_OK) {
+        l->known = digested;
+        memcpy(l->digest, digest, sizeof(digest));
+    }
 }
 
 
@@ -206,22 +212,58 @@ mutt_loader_widen(mutt_wide_t *wide)
 }
 
 
-static void *
-load_main(void *data)
+static void
+load_once(mutt_loader_t *l)
 {
-    mutt_loader_t *l = data;
     mutt_rules_t *rules = NULL;
-    mutt_usec_t began = mutt_time_mono();
 
+    memset(&l->load, 0, sizeof(l->load));
     l->load.rc = read_rules(l, &rules, &l->load.err);
 
     bool wanted = move_to(l, PHASE_COMPILING);
 
     if (wanted && l->load.rc == MUTT_OK) {
+        (void) snprintf(l->load.version, sizeof(l->load.version), "%s",
+                        mutt_rules_version(rules));
         compile(l, rules);
     }
 
     mutt_rules_destroy(rules);
+}
+
+
+/* Whether what was loaded is left for what is newer, which is then the last. */
+static bool
+leaves(mutt_loader_t *l)
+{
+    (void) pthread_mutex_lock(&l->lock);
+
+    bool left =
+        l->outdated && !l->left && !l->abandoned && l->load.generation == NULL;
+
+    if (left) {
+        l->left = true;
+        l->again = false;
+        l->outdated = false;
+        l->phase = PHASE_READING;
+    }
+
+    (void) pthread_mutex_unlock(&l->lock);
+
+    return left;
+}
+
+
+static void *
+load_main(void *data)
+{
+    mutt_loader_t *l = data;
+    mutt_usec_t began = mutt_time_mono();
+
+    do {
+        load_once(l);
+    } while (leaves(l));
+
     l->load.seconds =
         (double) (mutt_time_mono() - began) / (double) MUTT_USEC_SEC;
 
@@ -236,8 +278,9 @@ load_main(void *data)
 static bool
 launch(mutt_loader_t *l)
 {
-    memset(&l->load, 0, sizeof(l->load));
     l->again = false;
+    l->outdated = false;
+    l->left = false;
     l->phase = PHASE_READING;
 
     bool launched = start_thread(load_main, l);
@@ -261,6 +304,10 @@ mutt_loader_start(mutt_loader_t *loader)
         launched = launch(loader);
     } else {
         loader->again = true;
+
+        if (!loader->left) {
+            __atomic_store_n(&loader->outdated, true, __ATOMIC_RELAXED);
+        }
     }
 
     (void) pthread_mutex_unlock(&loader->lock);

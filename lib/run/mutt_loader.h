@@ -1,7 +1,9 @@
 /*
  * Loads generations of rules in a thread of its own, on a connection of its
  * own: compiling thousands of patterns takes seconds, in which the main
- * thread goes on matching with the last good generation.  One thread uses a
+ * thread goes on matching with the last good generation.  A set that changes
+ * before it is compiled is left for the newest one, but not twice in a row:
+ * who changes rules all the time still sees them used.  One thread uses a
  * loader.
  */
 
@@ -24,7 +26,8 @@ typedef struct {
 typedef struct {
     mutt_rc_t rc;
     mutt_err_t err;
-    mutt_generation_t *generation; /* the taker's; NULL: nothing changed */
+    mutt_generation_t *generation;    /* the taker's; NULL: nothing changed */
+    char version[MUTT_RULES_VERSION]; /* of the set that was read */
     double seconds;
     size_t n_reports; /* of which the first MUTT_LOAD_REPORTS are here */
     mutt_load_report_t reports[MUTT_LOAD_REPORTS];

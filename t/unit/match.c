@@ -917,6 +917,29 @@ alike_rules_are_told_apart(void **state)
 
 
 static void
+what_is_outdated_is_not_built(void **state)
+{
+    mutt_rule_t rules[] = { rule_of("~fan \\d+", 1), rule_of("disk", 2) };
+    mutt_matcher_t *matcher = NULL;
+    bool outdated = true;
+    mutt_err_t err;
+
+    (void) state;
+    assert_int_equal(mutt_matcher_build(rules, COUNT(rules), &outdated, report,
+                                        NULL, &matcher, &err),
+                     MUTT_STALE);
+    assert_null(matcher);
+
+    outdated = false;
+    assert_int_equal(mutt_matcher_build(rules, COUNT(rules), &outdated, report,
+                                        NULL, &matcher, &err),
+                     MUTT_OK);
+    assert_int_equal(winner(matcher, MUTT_STR("Fan 7"), "", ANY), 1);
+    mutt_matcher_destroy(matcher);
+}
+
+
+static void
 a_check_names_the_offset(void **state)
 {
     mutt_err_t err;
@@ -945,6 +968,7 @@ main(void)
         cmocka_unit_test(contains_folds_as_regex_does),
         cmocka_unit_test(the_order_holds_among_many),
         cmocka_unit_test(alike_rules_are_told_apart),
+        cmocka_unit_test(what_is_outdated_is_not_built),
         cmocka_unit_test(a_check_names_the_offset),
     };
 

@@ -93,6 +93,9 @@ alerter_take_load(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
         use_generation(run, a, load.generation);
     }
 
+    /* the last thing: whoever sees it sees what it decides */
+    mutt_run_check(run, "rules_version", true, load.version);
+
     return MUTT_OK;
 }
 
