@@ -69,6 +69,7 @@ static ngx_uint_t           ngx_mutt_n_viewers;
 static ngx_event_t          ngx_mutt_stream_event;
 static ngx_flag_t           ngx_mutt_stream_asked;
 static char                 ngx_mutt_stream_last[NGX_MUTT_STREAM_ID];
+static uint64_t             ngx_mutt_stream_total;     /* of events, so far */
 static mutt_json_reader_t  *ngx_mutt_stream_reader;
 
 
@@ -94,6 +95,17 @@ ngx_mutt_stream_init(ngx_cycle_t *cycle)
 }
 
 
+static void
+ngx_mutt_stream_expire(const char *key)
+{
+    if (ngx_mutt_redis_begin(3, ngx_mutt_stream_ignore, NULL) == NGX_OK) {
+        ngx_mutt_redis_text("EXPIRE");
+        ngx_mutt_redis_text(key);
+        ngx_mutt_redis_text("60");
+    }
+}
+
+
 /* Says that somebody watches. */
 static void
 ngx_mutt_stream_renew(void)
@@ -106,10 +118,21 @@ ngx_mutt_stream_renew(void)
         ngx_mutt_redis_text("3");
     }
 
-    if (ngx_mutt_redis_begin(3, ngx_mutt_stream_ignore, NULL) == NGX_OK) {
-        ngx_mutt_redis_text("EXPIRE");
-        ngx_mutt_redis_text(mutt_keys[MUTT_KEY_LIVE_EVENTS]);
-        ngx_mutt_redis_text("60");
+    ngx_mutt_stream_expire(mutt_keys[MUTT_KEY_LIVE_EVENTS]);
+    ngx_mutt_stream_expire(mutt_keys[MUTT_KEY_LIVE_TOTAL]);
+}
+
+
+static void
+ngx_mutt_stream_counted(void *data, struct redisReply *answer)
+{
+    redisReply  *reply = (redisReply *) answer;
+
+    ngx_mutt_stream_total = 0;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
+        ngx_mutt_stream_total = mutt_str_count((mutt_str_t) { reply->str,
+                                                              reply->len });
     }
 }
 
@@ -126,6 +149,14 @@ ngx_mutt_stream_ask(void)
     }
 
     first = ngx_mutt_stream_last[0] == '\0';
+
+    /* before the messages: what is counted twice is not missed */
+    if (first
+        && ngx_mutt_redis_begin(2, ngx_mutt_stream_counted, NULL) == NGX_OK)
+    {
+        ngx_mutt_redis_text("GET");
+        ngx_mutt_redis_text(mutt_keys[MUTT_KEY_LIVE_TOTAL]);
+    }
 
     if (ngx_mutt_redis_begin(6, first ? ngx_mutt_stream_begun
                                       : ngx_mutt_stream_reply, NULL)
@@ -165,10 +196,34 @@ ngx_mutt_stream_seen(redisReply *message)
 }
 
 
+/* A number that a message has by a name of one letter, or 0. */
+static uint64_t
+ngx_mutt_stream_number(redisReply *fields, char letter)
+{
+    size_t       i;
+    redisReply  *name, *value;
+
+    for (i = 0; i + 1 < fields->elements; i += 2) {
+        name = fields->element[i];
+        value = fields->element[i + 1];
+
+        if (name->type == REDIS_REPLY_STRING && name->len == 1
+            && name->str[0] == letter && value->type == REDIS_REPLY_STRING)
+        {
+            return mutt_str_count((mutt_str_t) { value->str, value->len });
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 ngx_mutt_stream_begun(void *data, struct redisReply *answer)
 {
     redisReply  *reply = (redisReply *) answer;
+
+    uint64_t  total;
 
     ngx_mutt_stream_asked = 0;
 
@@ -181,7 +236,11 @@ ngx_mutt_stream_begun(void *data, struct redisReply *answer)
         || !ngx_mutt_stream_seen(reply->element[0]))
     {
         ngx_memcpy(ngx_mutt_stream_last, "0-0", sizeof("0-0"));
+        return;
     }
+
+    total = ngx_mutt_stream_number(reply->element[0]->element[1], 't');
+    ngx_mutt_stream_total = ngx_max(ngx_mutt_stream_total, total);
 }
 
 
@@ -290,6 +349,30 @@ ngx_mutt_stream_event_came(mutt_str_t event)
 }
 
 
+/*
+ * How many events a message speaks for: those that passed, and those of the
+ * messages before it that were gone when they were asked for.
+ */
+static uint64_t
+ngx_mutt_stream_passed(redisReply *fields)
+{
+    uint64_t  passed, total, before;
+
+    passed = ngx_mutt_stream_number(fields, 'n');
+    total = ngx_mutt_stream_number(fields, 't');
+
+    if (total == 0) {
+        return passed;
+    }
+
+    before = ngx_mutt_stream_total;
+    ngx_mutt_stream_total = total;
+
+    /* it begins anew with Redis */
+    return total > before + passed ? total - before : passed;
+}
+
+
 /* A message: how many events passed, and some of them. */
 static void
 ngx_mutt_stream_message(redisReply *fields)
@@ -300,23 +383,16 @@ ngx_mutt_stream_message(redisReply *fields)
     redisReply         *name, *value;
     ngx_mutt_viewer_t  *viewer;
 
-    passed = 0;
+    passed = ngx_mutt_stream_passed(fields);
     shown = 0;
 
     for (i = 0; i + 1 < fields->elements; i += 2) {
         name = fields->element[i];
         value = fields->element[i + 1];
 
-        if (name->type != REDIS_REPLY_STRING || name->len != 1
-            || value->type != REDIS_REPLY_STRING)
+        if (name->type == REDIS_REPLY_STRING && name->len == 1
+            && name->str[0] == 'e' && value->type == REDIS_REPLY_STRING)
         {
-            continue;
-        }
-
-        if (name->str[0] == 'n') {
-            passed = mutt_str_count((mutt_str_t) { value->str, value->len });
-
-        } else {
             shown++;
             ngx_mutt_stream_event_came((mutt_str_t) { value->str,
                                                       value->len });
@@ -376,16 +452,12 @@ ngx_mutt_stream_reply(void *data, struct redisReply *answer)
 
 
 /* Says how many there are, here and in all. */
-static ngx_uint_t
+static void
 ngx_mutt_stream_count(ngx_int_t more)
 {
-    ngx_uint_t  all;
-
     ngx_mutt_n_viewers += more;
-    all = ngx_mutt_share_viewers(ngx_mutt_n_viewers);
-    mutt_metric_set(ngx_mutt_slots(), MUTT_M_LIVE_VIEWERS_ALL, all);
-
-    return all;
+    mutt_metric_set(ngx_mutt_slots(), MUTT_M_LIVE_VIEWERS_ALL,
+                    ngx_mutt_share_viewers(ngx_mutt_n_viewers));
 }
 
 
@@ -399,7 +471,7 @@ ngx_mutt_stream_leave(ngx_mutt_viewer_t *viewer)
     viewer->request = NULL;
     ngx_queue_remove(&viewer->queue);
     mutt_buf_done(&viewer->filling);
-    (void) ngx_mutt_stream_count(-1);
+    ngx_mutt_stream_count(-1);
 }
 
 
@@ -671,16 +743,29 @@ ngx_mutt_stream_headers(ngx_http_request_t *r)
 }
 
 
-/* Whether one more may watch, in this process and in all. */
+/* Lets one more watch, if it may, in this process and in all. */
 static ngx_flag_t
-ngx_mutt_stream_room(void)
+ngx_mutt_stream_enter(ngx_mutt_viewer_t *viewer, ngx_http_request_t *r)
 {
-    ngx_int_t  max;
+    ngx_int_t            max;
+    ngx_http_cleanup_t  *cln;
 
     max = mutt_set_int(ngx_mutt_settings(), MUTT_SET_LIVE_VIEWERS_MAX);
+    cln = ngx_http_cleanup_add(r, 0);
 
-    return ngx_mutt_n_viewers < NGX_MUTT_STREAM_VIEWERS
-           && ngx_mutt_share_viewers(ngx_mutt_n_viewers) < (ngx_uint_t) max;
+    if (cln == NULL || ngx_mutt_n_viewers >= NGX_MUTT_STREAM_VIEWERS
+        || !ngx_mutt_admit_viewer(ngx_mutt_n_viewers, max))
+    {
+        return 0;
+    }
+
+    cln->handler = ngx_mutt_stream_cleanup;
+    cln->data = viewer;
+    viewer->request = r;
+    ngx_queue_insert_tail(&ngx_mutt_viewers, &viewer->queue);
+    ngx_mutt_stream_count(1);
+
+    return 1;
 }
 
 
@@ -689,7 +774,6 @@ ngx_mutt_stream_open(ngx_mutt_flow_t *flow)
 {
     ngx_int_t            rc, seconds;
     ngx_http_request_t  *r;
-    ngx_http_cleanup_t  *cln;
     ngx_mutt_viewer_t   *viewer;
 
     r = flow->request;
@@ -726,19 +810,14 @@ ngx_mutt_stream_open(ngx_mutt_flow_t *flow)
         return ngx_mutt_flow_no_redis(flow);
     }
 
-    if (!ngx_mutt_stream_room()) {
+    if (!ngx_mutt_stream_enter(viewer, r)) {
         return ngx_mutt_flow_away(flow, MUTT_API_BUSY);
-    }
-
-    cln = ngx_http_cleanup_add(r, 0);
-
-    if (cln == NULL) {
-        return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
     }
 
     rc = ngx_mutt_stream_headers(r);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only || seconds == 0) {
+        ngx_mutt_stream_leave(viewer);
         flow->rc = rc == NGX_OK && !r->header_only
                    ? ngx_http_send_special(r, NGX_HTTP_LAST) : rc;
         return NGX_DONE;
@@ -746,23 +825,18 @@ ngx_mutt_stream_open(ngx_mutt_flow_t *flow)
 
     /* the headers, which would wait for more */
     if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
+        ngx_mutt_stream_leave(viewer);
         flow->rc = NGX_ERROR;
         return NGX_DONE;
     }
 
     flow->data = viewer;
-    viewer->request = r;
     viewer->until = ngx_time() + seconds;
     viewer->judged = ngx_time();
     viewer->sending.pos = viewer->data;
     viewer->sending.last = viewer->data;
     mutt_buf_init(&viewer->filling, NGX_MUTT_STREAM_BUFFER + 1024);
     MUTT_BUF_LIT(&viewer->filling, "retry: 1000\n: live\n\n");
-    cln->handler = ngx_mutt_stream_cleanup;
-    cln->data = viewer;
-    ngx_queue_insert_tail(&ngx_mutt_viewers, &viewer->queue);
-    (void) ngx_mutt_stream_count(1);
-
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_mutt_stream_writable;
 

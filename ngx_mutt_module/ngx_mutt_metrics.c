@@ -22,6 +22,7 @@ typedef struct {
 
 
 static ngx_mutt_shared_t  *ngx_mutt_shared;
+static ngx_shm_zone_t     *ngx_mutt_zone;
 
 
 ngx_int_t
@@ -51,7 +52,8 @@ ngx_mutt_metrics_attach(ngx_mutt_main_conf_t *mcf)
 {
     ngx_slab_pool_t  *pool;
 
-    pool = (ngx_slab_pool_t *) mcf->zone->shm.addr;
+    ngx_mutt_zone = mcf->zone;
+    pool = (ngx_slab_pool_t *) ngx_mutt_zone->shm.addr;
     ngx_mutt_shared = pool->data;
 }
 
@@ -153,12 +155,11 @@ ngx_mutt_lost_events(time_t *at)
 }
 
 
-ngx_uint_t
-ngx_mutt_share_viewers(ngx_uint_t n)
+static ngx_uint_t
+ngx_mutt_all_viewers(void)
 {
     ngx_uint_t  i, all;
 
-    ngx_mutt_shared->viewers[ngx_process_slot] = n;
     all = 0;
 
     for (i = 0; i < NGX_MAX_PROCESSES; i++) {
@@ -166,6 +167,38 @@ ngx_mutt_share_viewers(ngx_uint_t n)
     }
 
     return all;
+}
+
+
+ngx_uint_t
+ngx_mutt_share_viewers(ngx_uint_t n)
+{
+    ngx_mutt_shared->viewers[ngx_process_slot] = n;
+
+    return ngx_mutt_all_viewers();
+}
+
+
+ngx_flag_t
+ngx_mutt_admit_viewer(ngx_uint_t n, ngx_uint_t max)
+{
+    ngx_flag_t        room;
+    ngx_slab_pool_t  *pool;
+
+    pool = (ngx_slab_pool_t *) ngx_mutt_zone->shm.addr;
+
+    /* two processes do not see the same last place; nginx frees the lock of
+     * one that dies with it */
+    ngx_shmtx_lock(&pool->mutex);
+    room = ngx_mutt_all_viewers() < max;
+
+    if (room) {
+        ngx_mutt_shared->viewers[ngx_process_slot] = n + 1;
+    }
+
+    ngx_shmtx_unlock(&pool->mutex);
+
+    return room;
 }
 
 

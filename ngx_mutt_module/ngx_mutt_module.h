@@ -566,6 +566,9 @@ uint64_t ngx_mutt_lost_events(time_t *at);
 /* Says how many viewers this process has; returns those of all. */
 ngx_uint_t ngx_mutt_share_viewers(ngx_uint_t n);
 
+/* Says that this process has one more than n, unless all have max already. */
+ngx_flag_t ngx_mutt_admit_viewer(ngx_uint_t n, ngx_uint_t max);
+
 
 /* ngx_mutt_ledger.c */
 

@@ -39,14 +39,21 @@ ask(mutt_redis_t *redis)
 }
 
 
+static void
+expire(mutt_redis_t *redis, mutt_key_t key)
+{
+    (void) call(redis, 3,
+                (mutt_str_t[]) { MUTT_STR("EXPIRE"), mutt_str(mutt_keys[key]),
+                                 MUTT_STR(KEPT_S) });
+}
+
+
 /* What was shown last goes some time after who saw it. */
 static void
 leave(mutt_redis_t *redis)
 {
-    (void) call(redis, 3,
-                (mutt_str_t[]) { MUTT_STR("EXPIRE"),
-                                 mutt_str(mutt_keys[MUTT_KEY_LIVE_EVENTS]),
-                                 MUTT_STR(KEPT_S) });
+    expire(redis, MUTT_KEY_LIVE_EVENTS);
+    expire(redis, MUTT_KEY_LIVE_TOTAL);
 }
 
 
@@ -135,21 +142,22 @@ mutt_live_tell(mutt_live_t *live, mutt_redis_t *redis,
 {
     char passed[24];
     mutt_buf_t texts[MUTT_LIVE_SAMPLE];
-    mutt_str_t args[7 + 2 * MUTT_LIVE_SAMPLE] = {
-        MUTT_STR("XADD"),   mutt_str(mutt_keys[MUTT_KEY_LIVE_EVENTS]),
-        MUTT_STR("MAXLEN"), MUTT_STR(MESSAGES),
-        MUTT_STR("*"),      MUTT_STR("n"),
-    };
-    size_t argc = 7;
+    mutt_str_t keys[] = { mutt_str(mutt_keys[MUTT_KEY_LIVE_EVENTS]),
+                          mutt_str(mutt_keys[MUTT_KEY_LIVE_TOTAL]) };
+    mutt_str_t args[2 + MUTT_LIVE_SAMPLE];
+    size_t argc = 2;
+    const mutt_reply_t *reply;
+    mutt_err_t ignored;
+
     (void) snprintf(passed, sizeof(passed), "%lld", (long long) live->passed);
-    args[6] = mutt_str(passed);
+    args[0] = MUTT_STR(MESSAGES);
+    args[1] = mutt_str(passed);
 
     for (size_t i = 0; i < n; i++) {
         mutt_buf_init(&texts[i], TEXT_MAX);
         write_event(&texts[i], &events[i]);
 
         if (mutt_buf_ok(&texts[i])) {
-            args[argc++] = MUTT_STR("e");
             args[argc++] = mutt_buf_str(&texts[i]);
         }
     }
@@ -157,7 +165,8 @@ mutt_live_tell(mutt_live_t *live, mutt_redis_t *redis,
     live->told_at = mutt_time_mono();
 
     /* what can't be shown is told of with what can */
-    if (call(redis, argc, args) != NULL) {
+    if (mutt_redis_script(redis, MUTT_SCRIPT_LIVE, 2, keys, argc, args, &reply,
+                          &ignored) == MUTT_OK) {
         live->passed = 0;
     }
 
