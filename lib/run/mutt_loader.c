@@ -316,6 +316,19 @@ mutt_loader_start(mutt_loader_t *loader)
 }
 
 
+bool
+mutt_loader_busy(mutt_loader_t *loader)
+{
+    (void) pthread_mutex_lock(&loader->lock);
+
+    bool busy = loader->phase != PHASE_IDLE;
+
+    (void) pthread_mutex_unlock(&loader->lock);
+
+    return busy;
+}
+
+
 void
 mutt_loader_wait(mutt_loader_t *loader, unsigned wait_ms)
 {

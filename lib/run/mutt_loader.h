@@ -47,6 +47,9 @@ void mutt_loader_destroy(mutt_loader_t *loader);
  */
 bool mutt_loader_start(mutt_loader_t *loader);
 
+/* Whether a load is under way, or has ended and was not taken. */
+bool mutt_loader_busy(mutt_loader_t *loader);
+
 /* Waits at most wait_ms for a load to end. */
 void mutt_loader_wait(mutt_loader_t *loader, unsigned wait_ms);
 

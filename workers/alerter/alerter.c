@@ -118,10 +118,11 @@ idle(mutt_run_t *run, alerter_t *a, mutt_err_t *err)
 
     if (rc == MUTT_OK) {
         mutt_usec_t left = now < a->wait_until ? a->wait_until - now : 0;
+        unsigned slice = mutt_loader_busy(a->loader) ? WAIT_LOAD_MS : WAIT_MS;
 
         rc = mutt_queue_wait(
             mutt_run_queue(run),
-            left < WAIT_MS * 1000 ? (unsigned) left / 1000 : WAIT_MS, err);
+            left < slice * 1000 ? (unsigned) left / 1000 : slice, err);
     }
 
     if (rc != MUTT_AGAIN || mutt_time_mono() >= a->wait_until ||

@@ -19,7 +19,10 @@
 #define PAYLOAD_MAX (1u << 30)
 
 /* one slice of a wait; signals, settings and reloads are looked at between */
-#define WAIT_MS 500
+#define WAIT_MS 100
+
+/* and while rules are on their way, which events that come are to see */
+#define WAIT_LOAD_MS 10
 
 /* a load that failed is repeated, a silent PostgreSQL is asked, this often */
 #define RETRY_AFTER (5 * MUTT_USEC_SEC)
