@@ -14,7 +14,8 @@
 #include "domain/mutt_scripts.h"
 
 
-#define NGX_MUTT_FAULTS  24
+#define NGX_MUTT_FAULTS    24
+#define NGX_MUTT_API_BODY  65536
 
 
 typedef struct ngx_mutt_flow_s  ngx_mutt_flow_t;
@@ -79,7 +80,7 @@ struct ngx_mutt_flow_s {
     void                     (*leave)(void *data);  /* before the answer */
     struct ngx_mutt_ask_s     *ask;       /* a question to Redis */
     unsigned                   resumed:1;
-    unsigned                   outline:1; /* what is in members is read later */
+    unsigned                   unread:1;  /* the body is for a step to read */
 };
 
 
@@ -138,6 +139,13 @@ ngx_int_t ngx_mutt_flow_error_text(ngx_mutt_flow_t *flow,
 ngx_int_t ngx_mutt_flow_broken(ngx_mutt_flow_t *flow);
 ngx_int_t ngx_mutt_flow_no_redis(ngx_mutt_flow_t *flow);
 
+/* That the body is larger than the flow's limit. */
+ngx_int_t ngx_mutt_flow_too_large(ngx_mutt_flow_t *flow);
+
+/* Why a text is no object, where that was seen. */
+ngx_int_t ngx_mutt_flow_no_object(ngx_mutt_flow_t *flow,
+    mutt_json_status_t status, size_t offset);
+
 /* An error that may pass: with when to come back. */
 ngx_int_t ngx_mutt_flow_away(ngx_mutt_flow_t *flow, mutt_api_code_t code);
 
@@ -148,8 +156,15 @@ ngx_int_t ngx_mutt_step_answer(ngx_mutt_flow_t *flow);
 /* ngx_mutt_api_input.c */
 
 /*
- * Makes the members of an object inside the body the flow's, until the next;
- * json was in the body, which was checked.  NGX_ERROR when out of memory.
+ * Makes the members of an object the flow's, until the next; otherwise offset
+ * is where the fault was seen.
+ */
+mutt_json_status_t ngx_mutt_flow_object(ngx_mutt_flow_t *flow,
+    mutt_str_t json, size_t *offset);
+
+/*
+ * The same of an object inside the body, which was checked.  NGX_ERROR when
+ * out of memory.
  */
 ngx_int_t ngx_mutt_flow_enter(ngx_mutt_flow_t *flow, mutt_str_t json);
 

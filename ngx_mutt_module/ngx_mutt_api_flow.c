@@ -9,8 +9,6 @@
 #include "ngx_mutt_api.h"
 
 
-#define NGX_MUTT_API_BODY     65536
-#define NGX_MUTT_API_MEMBERS  64      /* of a large body, at the top */
 
 
 /* a question to Redis; outlives the request that asked */
@@ -256,7 +254,7 @@ ngx_mutt_flow_check_media(ngx_mutt_flow_t *flow)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_mutt_flow_too_large(ngx_mutt_flow_t *flow)
 {
     char  extra[48];
@@ -320,74 +318,52 @@ ngx_mutt_step_optional_body(ngx_mutt_flow_t *flow)
 }
 
 
-/* The members, whose names and texts are copied: their reader goes. */
-static mutt_json_status_t
-ngx_mutt_flow_keep(ngx_mutt_flow_t *flow)
-{
-    size_t               i;
-    mutt_json_member_t  *members;
-
-    members = ngx_palloc(flow->request->pool,
-                         NGX_MUTT_API_MEMBERS * sizeof(mutt_json_member_t));
-
-    if (flow->n_members > NGX_MUTT_API_MEMBERS || members == NULL) {
-        return members == NULL ? MUTT_JSON_NOMEM : MUTT_JSON_TOO_DEEP;
-    }
-
-    for (i = 0; i < flow->n_members; i++) {
-        members[i] = flow->members[i];
-        members[i].name.data = ngx_mutt_flow_text(flow, members[i].name);
-
-        if (members[i].type == MUTT_JSON_STRING) {
-            members[i].text.data = ngx_mutt_flow_text(flow, members[i].text);
-        }
-
-        if (members[i].name.data == NULL
-            || (members[i].type == MUTT_JSON_STRING
-                && members[i].text.data == NULL))
-        {
-            return MUTT_JSON_NOMEM;
-        }
-    }
-
-    flow->members = members;
-
-    return MUTT_JSON_OK;
-}
-
-
-/* Reads a body that may be large with a reader of its own. */
-static mutt_json_status_t
-ngx_mutt_flow_read_large(ngx_mutt_flow_t *flow, size_t *offset)
-{
-    mutt_json_reader_t  *reader;
-    mutt_json_status_t   status;
-
-    reader = mutt_json_reader_create();
-
-    if (reader == NULL) {
-        return MUTT_JSON_NOMEM;
-    }
-
-    status = mutt_json_read_outline(reader, ngx_mutt_body_text(&flow->body),
-                                    &flow->members, &flow->n_members, offset);
-
-    if (status == MUTT_JSON_OK) {
-        status = ngx_mutt_flow_keep(flow);
-    }
-
-    mutt_json_reader_destroy(reader);
-
-    return status;
-}
-
-
 static ngx_int_t
 ngx_mutt_flow_parse(ngx_mutt_flow_t *flow)
 {
-    char                 extra[48];
     size_t               offset;
     mutt_json_status_t   status;
+
+    if (flow->body.failed) {
+        return flow->body.error == MUTT_API_PAYLOAD_TOO_LARGE
+               ? ngx_mutt_flow_too_large(flow)
+               : ngx_mutt_flow_error(flow, flow->body.error);
+    }
+
+    if (flow->unread) {
+        return NGX_OK;
+    }
+
+    status = ngx_mutt_flow_object(flow, ngx_mutt_body_text(&flow->body),
+                                  &offset);
+
+    return status == MUTT_JSON_OK ? NGX_OK
+                                  : ngx_mutt_flow_no_object(flow, status,
+                                                            offset);
+}
+
+
+mutt_json_status_t
+ngx_mutt_flow_object(ngx_mutt_flow_t *flow, mutt_str_t json, size_t *offset)
+{
+    *offset = 0;
+
+    if (ngx_mutt_api_reader == NULL) {
+        ngx_mutt_api_reader = mutt_json_reader_create();
+    }
+
+    return ngx_mutt_api_reader == NULL
+           ? MUTT_JSON_NOMEM
+           : mutt_json_read_object(ngx_mutt_api_reader, json, &flow->members,
+                                   &flow->n_members, offset);
+}
+
+
+ngx_int_t
+ngx_mutt_flow_no_object(ngx_mutt_flow_t *flow, mutt_json_status_t status,
+    size_t offset)
+{
+    char  extra[48];
 
     static const mutt_api_code_t  codes[] = {
         [MUTT_JSON_SYNTAX] = MUTT_API_INVALID_JSON,
@@ -397,32 +373,6 @@ ngx_mutt_flow_parse(ngx_mutt_flow_t *flow)
         [MUTT_JSON_TOO_DEEP] = MUTT_API_TOO_DEEP,
         [MUTT_JSON_NOMEM] = MUTT_API_INTERNAL,
     };
-
-    if (flow->body.failed) {
-        return flow->body.error == MUTT_API_PAYLOAD_TOO_LARGE
-               ? ngx_mutt_flow_too_large(flow)
-               : ngx_mutt_flow_error(flow, flow->body.error);
-    }
-
-    if (ngx_mutt_api_reader == NULL) {
-        ngx_mutt_api_reader = mutt_json_reader_create();
-    }
-
-    if (ngx_mutt_api_reader == NULL) {
-        return ngx_mutt_flow_broken(flow);
-    }
-
-    offset = 0;
-    status = flow->outline
-             ? ngx_mutt_flow_read_large(flow, &offset)
-             : mutt_json_read_object(ngx_mutt_api_reader,
-                                     ngx_mutt_body_text(&flow->body),
-                                     &flow->members, &flow->n_members,
-                                     &offset);
-
-    if (status == MUTT_JSON_OK) {
-        return NGX_OK;
-    }
 
     (void) snprintf(extra, sizeof(extra), ",\"offset\":%zu", offset);
     flow->rc = ngx_mutt_send_error(flow->request, codes[status],
@@ -437,9 +387,8 @@ ngx_mutt_flow_enter(ngx_mutt_flow_t *flow, mutt_str_t json)
 {
     size_t  offset;
 
-    return mutt_json_read_object(ngx_mutt_api_reader, json, &flow->members,
-                                 &flow->n_members, &offset)
-           == MUTT_JSON_OK ? NGX_OK : NGX_ERROR;
+    return ngx_mutt_flow_object(flow, json, &offset) == MUTT_JSON_OK
+           ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -14,12 +14,14 @@
 #include "core/mutt_time.h"
 #include "core/mutt_utf8.h"
 #include "domain/mutt_batch.h"
+#include "domain/mutt_outline.h"
 
 
 #define NGX_MUTT_IMPORT_BODY      (16 * 1024 * 1024)
 #define NGX_MUTT_IMPORT_TEXT      (48 * 1024 * 1024)
 #define NGX_MUTT_IMPORT_TURN      2000                 /* microseconds */
 #define NGX_MUTT_IMPORT_PAUSE     1
+#define NGX_MUTT_IMPORT_LOOK      (512 * 1024)         /* bytes to a turn */
 #define NGX_MUTT_IMPORT_FAULTS    1000
 #define NGX_MUTT_IMPORT_TIMEOUT   30500                /* its own comes first */
 
@@ -37,6 +39,7 @@ static void ngx_mutt_import_team(ngx_mutt_flow_t *flow, mutt_buf_t *b);
 static ngx_int_t ngx_mutt_export_select(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_export_answer(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_import_enter(ngx_mutt_flow_t *flow);
+static ngx_int_t ngx_mutt_import_look(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_import_take(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_import_check(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_import_judge(ngx_mutt_flow_t *flow);
@@ -78,6 +81,7 @@ struct ngx_mutt_import_s {
     ngx_mutt_import_list_t   lists[NGX_MUTT_IMPORT_LISTS];
     ngx_uint_t               list;      /* that is being checked */
     ngx_event_t              event;     /* the next turn */
+    mutt_outline_t           outline;   /* of the body */
     mutt_buf_t               faults;
     ngx_uint_t               n_faults;
     ngx_flag_t               replace;
@@ -98,6 +102,7 @@ const ngx_mutt_step_t  ngx_mutt_rules_export[] = {
 const ngx_mutt_step_t  ngx_mutt_rules_import[] = {
     { "enter", ngx_mutt_import_enter },
     { "body", ngx_mutt_step_body },
+    { "look", ngx_mutt_import_look },
     { "take", ngx_mutt_import_take },
     { "check", ngx_mutt_import_check },
     { "judge", ngx_mutt_import_judge },
@@ -162,6 +167,7 @@ ngx_mutt_import_leave(void *data)
     }
 
     mutt_buf_done(&import->faults);
+    mutt_outline_done(&import->outline);
     ngx_mutt_free_body(&import->flow->body);
     ngx_mutt_importing = 0;
 }
@@ -207,7 +213,7 @@ ngx_mutt_import_enter(ngx_mutt_flow_t *flow)
     flow->leave = ngx_mutt_import_leave;
     flow->data = import;
     flow->limit = NGX_MUTT_IMPORT_BODY;
-    flow->outline = 1;
+    flow->unread = 1;
 
     return NGX_OK;
 }
@@ -230,9 +236,14 @@ ngx_mutt_import_take_list(ngx_mutt_flow_t *flow, ngx_uint_t i)
 
     list->given = 1;
 
-    if (mutt_batch_begin(&list->walk, member->raw, 0) != MUTT_BODY_ARRAY) {
+    if (member->type != MUTT_JSON_ARRAY) {
         ngx_mutt_fault(flow, member->name, "must be a list");
+        return;
     }
+
+    (void) mutt_batch_begin(&list->walk, mutt_outline_value(&import->outline,
+                                                            member->raw),
+                            0);
 }
 
 
@@ -266,6 +277,66 @@ ngx_mutt_import_take_mode(ngx_mutt_flow_t *flow)
 }
 
 
+/* Others have their turn before the step goes on. */
+static ngx_int_t
+ngx_mutt_import_pause(ngx_mutt_flow_t *flow, ngx_mutt_step_pt step)
+{
+    ngx_mutt_import_t  *import = flow->data;
+
+    ngx_mutt_flow_back(flow, step);
+    ngx_add_timer(&import->event, NGX_MUTT_IMPORT_PAUSE);
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_mutt_import_look(ngx_mutt_flow_t *flow)
+{
+    ngx_mutt_import_t  *import = flow->data;
+
+    if (import->outline.body.data == NULL) {
+        mutt_outline_begin(&import->outline, ngx_mutt_body_text(&flow->body),
+                           NGX_MUTT_API_BODY);
+    }
+
+    if (!mutt_outline_step(&import->outline, NGX_MUTT_IMPORT_LOOK)) {
+        return ngx_mutt_import_pause(flow, ngx_mutt_import_look);
+    }
+
+    return NGX_OK;
+}
+
+
+/* What is sent beside the lists, which are read when they are checked. */
+static ngx_int_t
+ngx_mutt_import_read(ngx_mutt_flow_t *flow)
+{
+    ngx_mutt_import_t  *import = flow->data;
+
+    size_t               offset;
+    mutt_json_status_t   status;
+
+    if (!mutt_buf_ok(&import->outline.text)
+        || import->outline.longest > NGX_MUTT_API_BODY)
+    {
+        flow->limit = NGX_MUTT_API_BODY;
+        return ngx_mutt_flow_too_large(flow);
+    }
+
+    status = ngx_mutt_flow_object(flow, mutt_buf_str(&import->outline.text),
+                                  &offset);
+
+    if (status == MUTT_JSON_OK) {
+        return NGX_OK;
+    }
+
+    return ngx_mutt_flow_no_object(flow, status,
+                                   mutt_outline_offset(&import->outline,
+                                                       offset));
+}
+
+
 static ngx_int_t
 ngx_mutt_import_take(ngx_mutt_flow_t *flow)
 {
@@ -276,6 +347,10 @@ ngx_mutt_import_take(ngx_mutt_flow_t *flow)
     static const char *const  known[] = {
         "rules", "dev_hosts", "teams", "mode", "dry_run", "reason", NULL
     };
+
+    if (ngx_mutt_import_read(flow) != NGX_OK) {
+        return NGX_DONE;
+    }
 
     given = 0;
     ngx_mutt_refuse_others(flow, known);
@@ -502,10 +577,7 @@ ngx_mutt_import_check(ngx_mutt_flow_t *flow)
         if (ngx_mutt_import_check_list(flow, &import->lists[import->list])
             == NGX_AGAIN)
         {
-            /* others have their turn */
-            ngx_mutt_flow_back(flow, ngx_mutt_import_check);
-            ngx_add_timer(&import->event, NGX_MUTT_IMPORT_PAUSE);
-            return NGX_AGAIN;
+            return ngx_mutt_import_pause(flow, ngx_mutt_import_check);
         }
 
         import->list++;

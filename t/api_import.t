@@ -238,6 +238,12 @@ is($t->http('POST', '/api/v2/rules/import', $json->encode({ rules => [],
 is($t->http('POST', '/api/v2/rules/import', $json->encode({ rules => [],
     reason => 'x' . ' ' x (16 << 20) }), %admin)->{code}, 413,
     'there is an end to files');
+is(import({ rules => [ rule('x' x 70000) ], reason => 'x' })->{code}, 413,
+    'to one of their elements');
+is(import({ rules => [], reason => 'x' x 70000 })->{code}, 413,
+    'and to what is beside them');
+is(import('{"rules":[{},{}],"x":01}')->{json}{offset},
+    length('{"rules":[{},{}],"x":'), 'a fault is where it was sent');
 is($t->http('GET', '/api/v2/rules/export', undef, 'X-API-KEY' =>
     'the-read-key')->{code}, 200, 'who reads exports');
 

@@ -33,7 +33,6 @@ struct mutt_json_reader_s {
     std::vector<mutt_json_member_t> members;
     const char *base; /* the caller's input */
     bool escapes;     /* are in it */
-    bool outline;     /* what is in a member's value is not read */
     size_t elements;
     size_t max_elements;
     int max_depth;
@@ -363,10 +362,6 @@ read_container(mutt_json_reader_s *r, ondemand::value value, bool array,
         error = array ? list.raw_json().get(raw) : object.raw_json().get(raw);
         member->raw = to_str(trim_end(raw));
 
-        if (!error && r->outline) {
-            return true;
-        }
-
         if (!error) {
             error = array ? list.reset().error() : object.reset().error();
         }
@@ -691,7 +686,6 @@ mutt_json_read_object(mutt_json_reader_t *reader, mutt_str_t input,
                       const mutt_json_member_t **members, size_t *n,
                       size_t *offset)
 {
-    reader->outline = false;
     reader->max_depth = MUTT_JSON_DEPTH;
     reader->max_elements = MUTT_JSON_ELEMENTS;
 
@@ -704,22 +698,8 @@ mutt_json_read_item(mutt_json_reader_t *reader, mutt_str_t input,
                     const mutt_json_member_t **members, size_t *n,
                     size_t *offset)
 {
-    reader->outline = false;
     reader->max_depth = MUTT_JSON_DEPTH + MUTT_JSON_OUR_DEPTH;
     reader->max_elements = MUTT_JSON_ELEMENTS + MUTT_JSON_OUR_ELEMENTS;
-
-    return read_bounded(reader, input, members, n, offset);
-}
-
-
-mutt_json_status_t
-mutt_json_read_outline(mutt_json_reader_t *reader, mutt_str_t input,
-                       const mutt_json_member_t **members, size_t *n,
-                       size_t *offset)
-{
-    reader->outline = true;
-    reader->max_depth = MUTT_JSON_DEPTH;
-    reader->max_elements = MUTT_JSON_ELEMENTS;
 
     return read_bounded(reader, input, members, n, offset);
 }

@@ -85,16 +85,6 @@ mutt_json_status_t mutt_json_read_item(mutt_json_reader_t *reader,
                                        const mutt_json_member_t **members,
                                        size_t *n, size_t *offset);
 
-/*
- * As mutt_json_read_object(), of an object that may be large: of a member that
- * is an array or an object only the end is found, and that it is UTF-8.  What
- * is in it is for whoever takes it to read.
- */
-mutt_json_status_t mutt_json_read_outline(mutt_json_reader_t *reader,
-                                          mutt_str_t input,
-                                          const mutt_json_member_t **members,
-                                          size_t *n, size_t *offset);
-
 #ifdef __cplusplus
 }
 #endif

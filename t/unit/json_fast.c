@@ -154,47 +154,6 @@ caps_depth_elements_and_digits(void **state)
 
 
 static void
-outlines_what_is_large(void **state)
-{
-    const mutt_json_member_t *m;
-    size_t n, offset;
-    mutt_str_t text = MUTT_STR("{\"a\": [1, {\"b\": nonsense}] , \"c\":{},"
-                               "\"d\":\"x\"}");
-
-    (void) state;
-
-    assert_int_equal(mutt_json_read_outline(reader, text, &m, &n, &offset),
-                     MUTT_JSON_OK);
-    assert_int_equal(n, 3);
-    assert_int_equal(m[0].type, MUTT_JSON_ARRAY);
-    assert_true(mutt_str_eq(m[0].raw, MUTT_STR("[1, {\"b\": nonsense}]")));
-    assert_true(mutt_str_eq(m[1].raw, MUTT_STR("{}")));
-    assert_true(mutt_str_eq(m[2].text, MUTT_STR("x")));
-    assert_int_equal(mutt_json_read_object(reader, text, &m, &n, &offset),
-                     MUTT_JSON_SYNTAX);
-
-    static const struct {
-        const char *text;
-        mutt_json_status_t status;
-    } bad[] = {
-        { "{\"a\":[[1,2],\"b\":1}", MUTT_JSON_SYNTAX },
-        { "{\"a\":[1,2]]}", MUTT_JSON_SYNTAX },
-        { "{\"a\":[\"x]}", MUTT_JSON_SYNTAX },
-        { "{\"a\":[]} []", MUTT_JSON_SYNTAX },
-        { "{\"a\":[],\"a\":[]}", MUTT_JSON_REFUSED },
-        { "{\"a\":[\"\xff\"]}", MUTT_JSON_UTF8 },
-        { "[[]]", MUTT_JSON_NOT_OBJECT },
-    };
-
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(mutt_json_read_outline(reader, mutt_str(bad[i].text),
-                                                &m, &n, &offset),
-                         bad[i].status);
-    }
-}
-
-
-static void
 lists_members_with_their_bytes(void **state)
 {
     const char *text = " {\"a\" : \"x\\ny\", \"b\\u0062\":[1, {\"c\":2}] ,"
@@ -248,7 +207,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_what_it_promises),
         cmocka_unit_test(caps_depth_elements_and_digits),
-        cmocka_unit_test(outlines_what_is_large),
         cmocka_unit_test(lists_members_with_their_bytes),
     };
 
