@@ -33,7 +33,8 @@ typedef struct {
     ngx_uint_t                   total;
     ngx_flag_t                   filtered;
     ngx_mutt_letters_filter_t    filter;
-    mutt_str_t                   digest;   /* of the one to show */
+    mutt_str_t                   digest;   /* of the one to show, */
+    ngx_mutt_search_t            search;   /* which is looked for */
     mutt_buf_t                   b;
 } ngx_mutt_letters_t;
 
@@ -638,6 +639,7 @@ ngx_mutt_letter_begin(ngx_mutt_flow_t *flow)
     }
 
     letters->queue = queue;
+    ngx_mutt_letters_search(&letters->search);
 
     return NGX_OK;
 }
@@ -650,22 +652,30 @@ ngx_mutt_letter_told(ngx_mutt_flow_t *flow, struct redisReply *answer)
     redisReply          *reply = (redisReply *) answer;
     ngx_mutt_letters_t  *letters = flow->data;
 
+    ngx_int_t        found;
+    redisReply      *place;
     ngx_mutt_dead_t  dead;
 
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != 2
-        || reply->element[0]->type != REDIS_REPLY_INTEGER
-        || reply->element[1]->type != REDIS_REPLY_STRING)
-    {
+    found = ngx_mutt_letters_found(&letters->search, 1, answer);
+
+    if (found == NGX_ERROR) {
         return ngx_mutt_flow_no_redis(flow);
     }
 
-    if (reply->element[0]->integer < 0) {
+    if (found == 0) {
+        ngx_mutt_flow_back(flow, ngx_mutt_letter_find);
+        return NGX_OK;
+    }
+
+    place = reply->element[NGX_MUTT_LETTERS_HEAD];
+
+    if (place->integer < 0) {
         return ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND);
     }
 
-    if (ngx_mutt_letters_read(ngx_mutt_letters_item(reply, 1),
-                              reply->element[0]->integer, &dead)
+    if (ngx_mutt_letters_read(
+            ngx_mutt_letters_item(reply, NGX_MUTT_LETTERS_HEAD + 1),
+            place->integer, &dead)
         != NGX_OK)
     {
         return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
@@ -687,15 +697,13 @@ ngx_mutt_letter_find(ngx_mutt_flow_t *flow)
 {
     ngx_mutt_letters_t  *letters = flow->data;
 
-    if (ngx_mutt_flow_eval(flow, MUTT_SCRIPT_FIND, 1, 3, ngx_mutt_letter_told)
+    if (ngx_mutt_letters_find(flow, letters->queue, &letters->search, 1,
+                              ngx_mutt_letter_told)
         != NGX_OK)
     {
         return ngx_mutt_flow_no_redis(flow);
     }
 
-    ngx_mutt_redis_text(mutt_set_text(ngx_mutt_settings(),
-                            ngx_mutt_letters_rows[letters->queue].key));
-    ngx_mutt_redis_text("1");
     (void) ngx_mutt_redis_int(letters->place);
     (void) ngx_mutt_redis_word(letters->digest.data, letters->digest.len);
 

@@ -21,6 +21,9 @@
 
 #define NGX_MUTT_LETTER_ID      64
 
+/* what the reply to a search has before its places and letters */
+#define NGX_MUTT_LETTERS_HEAD   5
+
 
 typedef enum {
     NGX_MUTT_LETTERS_ALERTER = 0,
@@ -35,6 +38,15 @@ typedef struct {
     mutt_setting_t     key;
     const char        *origin;     /* where its letters go back to */
 } ngx_mutt_letters_row_t;
+
+
+/* how far a search for letters by their ids is */
+typedef struct {
+    ngx_int_t          resume;     /* where the first is looked for; -1 */
+    ngx_int_t          spent;      /* letters that it was looked for among */
+    ngx_int_t          shift;      /* how much nearer they have come */
+    ngx_int_t          left;       /* letters to go through, for all */
+} ngx_mutt_search_t;
 
 
 /* what is wanted of letters; data NULL, or 0: any */
@@ -79,6 +91,28 @@ ngx_int_t ngx_mutt_letters_read(mutt_str_t text, ngx_uint_t place,
 
 ngx_flag_t ngx_mutt_letters_wanted(const ngx_mutt_letters_filter_t *filter,
     const ngx_mutt_dead_t *dead);
+
+/* ngx_mutt_api_letters_find.c */
+
+void ngx_mutt_letters_search(ngx_mutt_search_t *search);
+
+/*
+ * Asks for n letters, whose places and digests the caller appends each.
+ * NGX_DECLINED when Redis is away.
+ */
+ngx_int_t ngx_mutt_letters_find(ngx_mutt_flow_t *flow, ngx_uint_t queue,
+    const ngx_mutt_search_t *search, ngx_uint_t n, ngx_mutt_told_pt told);
+
+/*
+ * How many of them, the first, the reply decides: each by its place, -1 for
+ * none, and its text.  The others are to be asked for again.  NGX_ERROR: it
+ * is no such reply.
+ */
+ngx_int_t ngx_mutt_letters_found(ngx_mutt_search_t *search, ngx_uint_t n,
+    struct redisReply *answer);
+
+
+/* ngx_mutt_api_letters.c */
 
 /* Appends text to b as a JSON string of at most max characters, no NUL. */
 void ngx_mutt_letters_add(mutt_buf_t *b, mutt_str_t text, size_t max);

@@ -57,6 +57,7 @@ typedef struct {
     ngx_array_t                 *ids;      /* NULL: by the filter */
     ngx_uint_t                   id;       /* the next, */
     ngx_uint_t                   lot;      /* and how many of them */
+    ngx_mutt_search_t            search;   /* for them */
     ngx_mutt_letters_filter_t    filter;
     ngx_uint_t                   max;
     ngx_int_t                    left;     /* to be sifted; -1: all there are */
@@ -84,6 +85,7 @@ typedef struct {
 static ngx_int_t ngx_mutt_moves_replay(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_moves_discard(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_moves_look(ngx_mutt_flow_t *flow);
+static ngx_int_t ngx_mutt_moves_find(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_moves_announce(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_moves_move(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_moves_correct(ngx_mutt_flow_t *flow);
@@ -94,6 +96,7 @@ const ngx_mutt_step_t  ngx_mutt_letters_replay[] = {
     { "body", ngx_mutt_step_body },
     { "take", ngx_mutt_moves_replay },
     { "look", ngx_mutt_moves_look },
+    { "find", ngx_mutt_moves_find },
     { "announce", ngx_mutt_moves_announce },
     { "move", ngx_mutt_moves_move },
     { "correct", ngx_mutt_moves_correct },
@@ -105,6 +108,7 @@ const ngx_mutt_step_t  ngx_mutt_letters_discard[] = {
     { "body", ngx_mutt_step_body },
     { "take", ngx_mutt_moves_discard },
     { "look", ngx_mutt_moves_look },
+    { "find", ngx_mutt_moves_find },
     { "announce", ngx_mutt_moves_announce },
     { "move", ngx_mutt_moves_move },
     { "correct", ngx_mutt_moves_correct },
@@ -146,6 +150,7 @@ ngx_mutt_moves_create(ngx_mutt_flow_t *flow)
     }
 
     moves->flow = flow;
+    ngx_mutt_letters_search(&moves->search);
     cln->handler = ngx_mutt_moves_cleanup;
     cln->data = moves;
     flow->data = moves;
@@ -445,7 +450,7 @@ ngx_mutt_moves_pick(ngx_mutt_moves_t *moves, const ngx_mutt_dead_t *dead)
 }
 
 
-/* The reply to FIND: a place and a letter for each id. */
+/* The reply to FIND: a place and a letter for each id that is decided. */
 static ngx_int_t
 ngx_mutt_moves_found(ngx_mutt_flow_t *flow, struct redisReply *answer)
 {
@@ -453,25 +458,23 @@ ngx_mutt_moves_found(ngx_mutt_flow_t *flow, struct redisReply *answer)
     ngx_mutt_moves_t  *moves = flow->data;
 
     size_t            i;
-    ngx_mutt_dead_t   dead;
+    ngx_int_t         decided;
     redisReply       *place, *text;
+    ngx_mutt_dead_t   dead;
 
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != 2 * moves->lot)
-    {
+    decided = ngx_mutt_letters_found(&moves->search, moves->lot, answer);
+
+    if (decided == NGX_ERROR) {
         return ngx_mutt_flow_no_redis(flow);
     }
 
-    for (i = 0; i < reply->elements; i += 2) {
+    moves->id += decided;
+    moves->lot -= decided;
+    moves->ended = moves->id == moves->ids->nelts;
+
+    for (i = NGX_MUTT_LETTERS_HEAD; i < reply->elements; i += 2) {
         place = reply->element[i];
         text = reply->element[i + 1];
-
-        if (place->type != REDIS_REPLY_INTEGER
-            || text->type != REDIS_REPLY_STRING)
-        {
-            return ngx_mutt_flow_no_redis(flow);
-        }
-
         moves->looked++;
 
         if (place->integer < 0) {
@@ -486,6 +489,10 @@ ngx_mutt_moves_found(ngx_mutt_flow_t *flow, struct redisReply *answer)
         {
             return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
         }
+    }
+
+    if (moves->lot > 0) {
+        ngx_mutt_flow_back(flow, ngx_mutt_moves_find);
     }
 
     return NGX_OK;
@@ -518,33 +525,33 @@ ngx_mutt_moves_lot(ngx_mutt_moves_t *moves)
 }
 
 
+/* Looks for what is left of the lot, if there is one. */
 static ngx_int_t
-ngx_mutt_moves_find(ngx_mutt_flow_t *flow, ngx_mutt_moves_t *moves)
+ngx_mutt_moves_find(ngx_mutt_flow_t *flow)
 {
+    ngx_mutt_moves_t  *moves = flow->data;
+
     mutt_str_t   digest, *id;
     ngx_uint_t   i, place;
 
-    moves->lot = ngx_mutt_moves_lot(moves);
+    if (moves->lot == 0) {
+        return NGX_OK;
+    }
 
-    if (ngx_mutt_flow_eval(flow, MUTT_SCRIPT_FIND, 1, 1 + 2 * moves->lot,
-                           ngx_mutt_moves_found)
+    if (ngx_mutt_letters_find(flow, moves->queue, &moves->search, moves->lot,
+                              ngx_mutt_moves_found)
         != NGX_OK)
     {
         return ngx_mutt_flow_no_redis(flow);
     }
 
-    ngx_mutt_redis_text(mutt_set_text(ngx_mutt_settings(),
-                            ngx_mutt_letters_rows[moves->queue].key));
-    (void) ngx_mutt_redis_int(moves->lot);
     id = moves->ids->elts;
 
     for (i = 0; i < moves->lot; i++) {
-        (void) ngx_mutt_letters_id(id[moves->id++], &place, &digest);
+        (void) ngx_mutt_letters_id(id[moves->id + i], &place, &digest);
         (void) ngx_mutt_redis_int(place);
         (void) ngx_mutt_redis_word(digest.data, digest.len);
     }
-
-    moves->ended = moves->id == moves->ids->nelts;
 
     return NGX_AGAIN;
 }
@@ -611,11 +618,13 @@ ngx_mutt_moves_look(ngx_mutt_flow_t *flow)
         return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
     }
 
-    return moves->ids != NULL
-           ? ngx_mutt_moves_find(flow, moves)
-           : ngx_mutt_letters_ask(flow, moves->queue, 0,
-                                  NGX_MUTT_LETTERS_CHUNK,
-                                  ngx_mutt_moves_looked);
+    if (moves->ids != NULL) {
+        moves->lot = ngx_mutt_moves_lot(moves);
+        return NGX_OK;
+    }
+
+    return ngx_mutt_letters_ask(flow, moves->queue, 0, NGX_MUTT_LETTERS_CHUNK,
+                                ngx_mutt_moves_looked);
 }
 
 
@@ -747,6 +756,9 @@ ngx_mutt_moves_count(ngx_mutt_moves_t *moves, const ngx_mutt_move_t *move,
     case 'm':
         moves->moved++;
         moves->events += move->code == 'E';
+
+        /* those that are looked for next were behind it */
+        moves->search.shift++;
         break;
 
     case 'k':

@@ -368,6 +368,22 @@ is(length_of('ingest_queue') + length_of('dlq:alerter'), 41995,
     'and are in the queue');
 balances('and in the ledger');
 
+# others before them went, and as many came behind
+my @far = @{ api('GET', '/alerter?page=420')->{json}{letters} }[10, 11, 30];
+
+$before = length_of('dlq:alerter');
+$t->redis('eval', "for i = 1, 3500 do redis.call('LMOVE', KEYS[1], KEYS[1],"
+    . " 'RIGHT', 'LEFT') end", 1, 'mutt:dlq:alerter');
+$r = api('POST', '/alerter/discard', { reason => 'far', ids => [
+    '20955-' . 'a' x 40, (map { $_->{id} } @far), '20990-' . 'b' x 40 ] });
+is_deeply([ @{ $r->{json} }{qw(discarded gone)} ], [ 3, 2 ],
+    'what is not where it was is looked for');
+is(length_of('dlq:alerter'), $before - 3, 'and taken');
+@letters = $t->redis('lrange', 'mutt:dlq:alerter', 0, -1);
+is_deeply([ grep { my $gone = qq("message":"$_->{message}");
+    grep { /$gone/ } @letters } @far ], [], 'none but that');
+balances('exactly');
+
 $t->stop('redis');
 $r = api('GET', '/alerter');
 is($r->{code}, 503, 'without Redis there are no letters');
