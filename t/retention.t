@@ -11,6 +11,7 @@ use lib "$FindBin::Bin/lib";
 
 use JSON::XS;
 use Mutt::Test;
+use POSIX qw(strftime);
 use Test::More;
 
 my $t = Mutt::Test->new()->has(qw(redis postgres));
@@ -61,10 +62,10 @@ sub month {
 }
 
 sub letter {
-    my ($id, $failed) = @_;
+    my ($id, $failed, $received) = @_;
 
     my %item = (_event_id => sprintf('0197b0c2-0000-7000-8000-%012d', $id),
-        _correlation_id => "c$id", _received_at => '2020-01-01T00:00:00.000000Z',
+        _correlation_id => "c$id", _received_at => $received // '2020-01-01T00:00:00.000000Z',
         hostname => 'h', message => 'm', timestamp => 1);
 
     $item{_failed_at} = $failed if defined $failed;
@@ -116,6 +117,10 @@ my @undated = (letter(1), 'no json at all', '{"_failed_at":7}');
 my @old_letters = map { letter($_, '2020-02-03T04:05:06.000000Z') } 10 .. 99;
 my @new_letters = map { letter($_, '2999-01-01T00:00:00.000000Z') } 200 .. 202;
 
+# of an alerter whose clock was in 1970
+push @new_letters, letter(203, '1970-01-02T00:00:00.000000Z',
+    strftime('%Y-%m-%dT%H:%M:%S.000000Z', gmtime));
+
 for my $list (qw(mutt:dlq:alerter mutt:dlq:moog mutt:dlq:dead)) {
     $t->redis('lpush', $list, @undated, @old_letters, @new_letters);
 }
@@ -135,7 +140,7 @@ is($m->{$success}, 0, 'a dry run is no success');
 is(content($live), $before, 'it leaves all rows');
 is(count($archive), 0, 'it archives none');
 is(count('config_audit_log'), 37, 'it deletes no config audit');
-is($t->redis('llen', 'mutt:dlq:moog'), 96, 'and no dead letter');
+is($t->redis('llen', 'mutt:dlq:moog'), 97, 'and no dead letter');
 like($t->log_of('retention'),
     qr/event_audit_log_2012_03 would be archived and dropped: 3 rows/,
     'it says what it would do');
@@ -258,7 +263,7 @@ $clock->set(0, 86400 * 1_000_000);
 $m = one_run();
 is(errors($m, 'clock'), 1, 'a clock that is off is an error');
 is(count("$live WHERE received_at < " . month(8)), 2, 'nothing is deleted');
-is($t->redis('llen', 'mutt:dlq:moog'), 7, 'in neither place');
+is($t->redis('llen', 'mutt:dlq:moog'), 8, 'in neither place');
 $clock->set(0, 0);
 $t->stop('retention');
 

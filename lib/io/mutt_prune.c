@@ -47,8 +47,30 @@ name_of(const mutt_settings_t *settings, mutt_setting_t id)
 }
 
 
-/* When an item failed; 0: it does not say.  What is dead need not have been
- * an event, others that have no envelope are for remediation to judge. */
+/* A time that a member tells; 0: it is not there, or no time. */
+static mutt_usec_t
+time_of(const mutt_json_member_t *members, size_t n, const char *name)
+{
+    mutt_usec_t at;
+
+    for (size_t i = 0; i < n; i++) {
+        if (members[i].type == MUTT_JSON_STRING &&
+            mutt_str_eq(members[i].name, mutt_str(name)) &&
+            mutt_time_parse(members[i].text, &at)) {
+            return at;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * When an item failed; 0: it does not say.  What is dead need not have been
+ * an event, others that have no envelope are for remediation to judge.
+ * Nothing failed before it was received: a clock that says so was wrong, and
+ * the time of receipt is one that Redis' clock agreed to.
+ */
 static mutt_usec_t
 failed_at(mutt_json_reader_t *reader, mutt_str_t item, bool dead)
 {
@@ -57,26 +79,19 @@ failed_at(mutt_json_reader_t *reader, mutt_str_t item, bool dead)
     const mutt_json_member_t *members;
     size_t n;
     size_t offset;
-    mutt_usec_t at = 0;
 
     if (mutt_letter_read(reader, item, &letter, &ignored) == MUTT_OK) {
-        return letter.failed_at;
-    }
-
-    if (!dead || mutt_json_read_item(reader, item, &members, &n, &offset) !=
-                     MUTT_JSON_OK) {
+        members = letter.members;
+        n = letter.n;
+    } else if (!dead || mutt_json_read_item(reader, item, &members, &n,
+                                            &offset) != MUTT_JSON_OK) {
         return 0;
     }
 
-    for (size_t i = 0; i < n; i++) {
-        if (members[i].type == MUTT_JSON_STRING &&
-            mutt_str_eq(members[i].name, MUTT_STR("_failed_at")) &&
-            !mutt_time_parse(members[i].text, &at)) {
-            at = 0;
-        }
-    }
+    mutt_usec_t at = time_of(members, n, "_failed_at");
+    mutt_usec_t received = time_of(members, n, "_received_at");
 
-    return at;
+    return at != 0 && received > at ? received : at;
 }
 
 
