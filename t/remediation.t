@@ -192,9 +192,16 @@ $t->wait_for(sub { delivered() == $count + 53 }, 20,
     'below it they follow');
 
 # an open breaker: nothing but one alert once its time is up
+my $generation = remediation()->{mutt_config_generation};
+
 $t->stop('forwarder');
+live('circuit_breaker_timeout', 3600);
+$t->wait_for(sub { remediation()->{mutt_config_generation} > $generation }, 10);
+$loops = remediation()->{mutt_remediation_loops_total};
+$t->wait_for(sub { remediation()->{mutt_remediation_loops_total}
+    > $loops + 1 }, 10);
 $t->redis('hset', 'mutt:circuit_breaker:moogsoft', 'state', 'OPEN',
-    'failures', 5, 'opened_at', (time() + 3600) . '000', 'probe', 0);
+    'failures', 5, 'opened_at', int(time()) . '000', 'probe', 0);
 bury('dlq:moog', map { alert(@http) } 1 .. 5);
 $loops = remediation()->{mutt_remediation_loops_total};
 $t->wait_for(sub { remediation()->{mutt_remediation_loops_total}
@@ -210,7 +217,18 @@ is(length_of('dlq:moog'), 4, 'and no more');
 $t->start('forwarder');
 $t->wait_for(sub { delivered() == $count + 58 }, 20,
     'its success brings the others');
+live('circuit_breaker_timeout', 1);
 balances('nothing is missing');
+
+# Redis' clock was set back since it opened
+$t->stop('forwarder');
+$t->redis('hset', 'mutt:circuit_breaker:moogsoft', 'state', 'OPEN',
+    'failures', 5, 'opened_at', int(time() + 86_400) . '000', 'probe', 0);
+bury('dlq:moog', map { alert(@http) } 1 .. 2);
+$t->wait_for(sub { length_of('alert_queue') == 1 }, 10,
+    'a breaker that opens in a day is probed');
+$t->start('forwarder');
+$t->wait_for(sub { delivered() == $count + 60 }, 20, 'and closes');
 
 ###############################################################################
 # one replays at a time, another takes over, also what it was paused in
@@ -220,7 +238,7 @@ $t->wait_for(sub { $t->health('remediation2')->{json}{checks}{lease}
     eq "another's" }, 10, 'a second process stands by');
 $t->signal('remediation', 'STOP');
 bury('dlq:alerter', event(@http));
-$t->wait_for(sub { delivered() == $count + 59 }, 30,
+$t->wait_for(sub { delivered() == $count + 61 }, 30,
     'and replays when the first is silent');
 $t->signal('remediation', 'CONT');
 $t->wait_for(sub { $t->health('remediation')->{json}{checks}{lease}
@@ -240,7 +258,7 @@ $t->wait_for(sub { $t->ledger()->{ingest_queue} == 20 }, 20,
     'what a dead alerter held is recovered by remediation');
 $t->start('postgres');
 $t->start('alerter');
-$t->wait_for(sub { delivered() == $count + 79 }, 20, 'and arrives');
+$t->wait_for(sub { delivered() == $count + 81 }, 20, 'and arrives');
 balances('nothing is missing');
 
 ###############################################################################
@@ -261,10 +279,10 @@ $t->wait_for(sub { $t->health('remediation')->{json}{checks}{webhook}
 is($t->health('remediation')->{code}, 200, 'and is not its own illness');
 bury('dlq:moog', alert(@http));
 bury('dlq:alerter', event(@http));
-$t->wait_for(sub { delivered() == $count + 80 }, 20, 'events are replayed');
+$t->wait_for(sub { delivered() == $count + 82 }, 20, 'events are replayed');
 is(length_of('dlq:moog'), 1, 'alerts are not');
 Mutt::Http::request($t->port('sink'), 'POST', '/control?health=200', '');
-$t->wait_for(sub { delivered() == $count + 81 }, 20,
+$t->wait_for(sub { delivered() == $count + 83 }, 20,
     'until it is well again');
 balances('nothing is missing');
 

@@ -746,7 +746,12 @@ move_due(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, mutt_err_t *err)
     mutt_rc_t rc = mutt_attempts_flush(&f->attempts, mutt_run_redis(run), err);
 
     return rc == MUTT_OK
-               ? mutt_outbox_due(mutt_run_queue(run), &f->names, &moved, err)
+               ? mutt_outbox_due(
+                     mutt_run_queue(run), &f->names,
+                     (int64_t) (retry_seconds(run,
+                                              MUTT_SET_MOOG_RETRY_MAX_DELAY) *
+                                1000),
+                     &moved, err)
                : rc;
 }
 

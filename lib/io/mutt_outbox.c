@@ -296,13 +296,15 @@ mutt_outbox_resume(mutt_queue_t *queue, mutt_pool_t *pool, size_t *n,
 
 mutt_rc_t
 mutt_outbox_due(mutt_queue_t *queue, const mutt_outbox_names_t *names,
-                size_t *moved, mutt_err_t *err)
+                int64_t longest_ms, size_t *moved, mutt_err_t *err)
 {
+    char longest[NUMBER];
     const mutt_reply_t *reply;
-    mutt_rc_t rc =
-        mutt_redis_script(mutt_queue_redis(queue), MUTT_SCRIPT_DUE, 2,
-                          (mutt_str_t[]) { key(MUTT_KEY_RETRY), names->queue },
-                          1, (mutt_str_t[]) { MUTT_STR(DUE_MAX) }, &reply, err);
+    mutt_rc_t rc = mutt_redis_script(
+        mutt_queue_redis(queue), MUTT_SCRIPT_DUE, 2,
+        (mutt_str_t[]) { key(MUTT_KEY_RETRY), names->queue }, 2,
+        (mutt_str_t[]) { MUTT_STR(DUE_MAX), number(longest, longest_ms) },
+        &reply, err);
 
     if (rc == MUTT_OK) {
         *moved = (size_t) reply->integer;

@@ -97,9 +97,13 @@ MUTT_CHECKED mutt_rc_t mutt_outbox_resume(mutt_queue_t *queue,
                                           mutt_pool_t *pool, size_t *n,
                                           mutt_str_t **items, mutt_err_t *err);
 
-/* Moves at most 100 due retries to the alert queue; *moved says how many. */
+/*
+ * Moves at most 100 due retries to the alert queue; *moved says how many.
+ * longest_ms: none is delayed longer.
+ */
 MUTT_CHECKED mutt_rc_t mutt_outbox_due(mutt_queue_t *queue,
                                        const mutt_outbox_names_t *names,
-                                       size_t *moved, mutt_err_t *err);
+                                       int64_t longest_ms, size_t *moved,
+                                       mutt_err_t *err);
 
 #endif

@@ -13,7 +13,8 @@
 --
 -- Time is Redis' own.  The limit counts in tenths of the period and takes a
 -- tenth as spent until the window has left it whole, so no window of the
--- period's length ever holds more than the limit.
+-- period's length ever holds more than the limit.  What began later than now
+-- began before the clock was set back, and is taken to begin now.
 
 local queue, processing, fence = KEYS[1], KEYS[2], KEYS[3]
 local rate, breaker, retries, dlq = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
@@ -40,6 +41,16 @@ local failures = tonumber(b[2]) or 0
 local opened_at, probe_until = tonumber(b[3]) or 0, tonumber(b[4]) or 0
 local before = state
 local wait, limited, probe = 0, 0, 0
+
+if opened_at > now then
+    opened_at = now
+    redis.call('HSET', breaker, 'opened_at', now)
+end
+if probe_until > now + probe_for then
+    probe_until = now + probe_for
+    redis.call('HSET', breaker, 'probe', probe_until)
+end
+
 local depth = redis.call('LLEN', queue)
 
 local function answer(items)
@@ -59,13 +70,15 @@ local this = math.floor(now / slice)
 local spent, oldest = 0, nil
 local stale = {}
 local slices = redis.call('HGETALL', rate)
-local hold = 0
+local hold, held_at = 0, 0
 
 for i = 1, #slices, 2 do
     local name, value = slices[i], tonumber(slices[i + 1]) or 0
     local at = tonumber(name)
     if name == 'hold' then
         hold = value
+    elseif name == 'held_at' then
+        held_at = value
     elseif not at or (at + 1) * slice + period <= now or at > this + 1 then
         stale[#stale + 1] = name
     else
@@ -82,6 +95,11 @@ end
 
 if depth == 0 or most == 0 then
     return answer({})
+end
+
+if held_at > now then
+    hold = now + hold - held_at
+    redis.call('HSET', rate, 'hold', hold, 'held_at', now)
 end
 
 if hold > now then

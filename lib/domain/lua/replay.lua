@@ -85,8 +85,10 @@ elseif outstanding < 0 and room > 0 and open_for >= 0 then
             + math.floor(tonumber(time[2]) / 1000)
         local due = b[1] == 'OPEN' and (tonumber(b[2]) or 0) + open_for
             or tonumber(b[3]) or 0
+        -- the clock has been set back since it opened
+        local early = b[1] == 'OPEN' and due > now + open_for
         room, why = 0, 'breaker'
-        if now >= due and waiting == 0 then
+        if (now >= due or early) and waiting == 0 then
             room = 1
         end
     end

@@ -107,8 +107,12 @@ for i = 1, n do
         judge(sign)
         if code == 'H' then
             local hold = tonumber(said)
-            local held = tonumber(redis.call('HGET', rate, 'hold')) or 0
-            redis.call('HSET', rate, 'hold', math.max(held, now + hold))
+            local h = redis.call('HMGET', rate, 'hold', 'held_at')
+            -- a pause of before the clock was set back is no more
+            local held = (tonumber(h[2]) or 0) > now and 0
+                or tonumber(h[1]) or 0
+            redis.call('HSET', rate, 'hold', math.max(held, now + hold),
+                'held_at', now)
             redis.call('PEXPIRE', rate, math.max(
                 redis.call('PTTL', rate), hold + 60000))
         end
