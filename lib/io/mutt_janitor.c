@@ -8,8 +8,9 @@
 #include "mutt_queue_names.h"
 #include "mutt_recover.h"
 
-/* workers of one kind that are watched; more are left to other janitors */
-#define WATCHED_MAX 256
+/* workers of one kind that are watched, at first and at most */
+#define WATCHED_FIRST 64
+#define WATCHED_MAX 8192
 
 typedef struct {
     char id[MUTT_NAME_SIZE];
@@ -25,7 +26,9 @@ struct mutt_janitor_s {
     mutt_usec_t lease;
     uint64_t counter;
     size_t n;
-    watched_t watched[WATCHED_MAX];
+    size_t size;
+    size_t next; /* where the worker after the last one is likely to be */
+    watched_t *watched;
 };
 
 
@@ -51,7 +54,10 @@ mutt_janitor_create(const mutt_settings_t *settings, const char *kind,
 void
 mutt_janitor_destroy(mutt_janitor_t *janitor)
 {
-    free(janitor);
+    if (janitor != NULL) {
+        free(janitor->watched);
+        free(janitor);
+    }
 }
 
 
@@ -62,16 +68,41 @@ mutt_janitor_forget(mutt_janitor_t *janitor)
 }
 
 
+static bool
+has_room(mutt_janitor_t *j)
+{
+    if (j->n < j->size) {
+        return true;
+    }
+
+    size_t size = j->size == 0 ? WATCHED_FIRST : j->size * 2;
+    watched_t *more = size > WATCHED_MAX
+                          ? NULL
+                          : realloc(j->watched, size * sizeof(watched_t));
+
+    if (more != NULL) {
+        j->watched = more;
+        j->size = size;
+    }
+
+    return more != NULL;
+}
+
+
+/* Redis names the workers in one order, as long as they are the same ones. */
 static watched_t *
 watch(mutt_janitor_t *j, mutt_str_t id)
 {
-    for (size_t i = 0; i < j->n; i++) {
+    for (size_t k = 0; k < j->n; k++) {
+        size_t i = (j->next + k) % j->n;
+
         if (mutt_str_eq(mutt_str(j->watched[i].id), id)) {
+            j->next = i + 1;
             return &j->watched[i];
         }
     }
 
-    if (j->n == WATCHED_MAX || id.len >= MUTT_NAME_SIZE) {
+    if (id.len >= MUTT_NAME_SIZE || !has_room(j)) {
         return NULL;
     }
 
