@@ -32,6 +32,9 @@
 #define PG_FAILURES 3
 #define PG_REST (2 * MUTT_USEC_SEC)
 
+/* so many claims whose rows got in, and the next may be twice as large again */
+#define PG_CALM 10
+
 typedef struct batch_s batch_t;
 
 typedef struct {
@@ -39,6 +42,8 @@ typedef struct {
     mutt_breaker_t breaker; /* of PostgreSQL */
     mutt_usec_t pg_asked;   /* when PostgreSQL last answered */
     bool partitioned;       /* the months ahead have their partitions */
+    unsigned halved;        /* claims, so often: their rows took too long */
+    unsigned calm;          /* claims since whose rows did not */
     mutt_loader_t *loader;
     bool loading;        /* the first rules are on their way */
     mutt_usec_t load_at; /* a failed load is repeated then; 0: none is due */

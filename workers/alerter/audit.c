@@ -20,6 +20,28 @@ alerter_send_audit(batch_t *b, mutt_err_t *err)
 }
 
 
+/*
+ * Rows that take longer than a statement may are claimed anew, and would for
+ * ever take as long again: the claim is halved until they do not.
+ */
+static void
+suit_claims(const batch_t *b, mutt_rc_t rc)
+{
+    alerter_t *a = b->a;
+    bool late =
+        rc == MUTT_TIMEOUT ||
+        (rc != MUTT_OK && strcmp(mutt_pg_sqlstate(a->pg), "57014") == 0);
+
+    if (late && b->claim.n > 1) {
+        a->halved++;
+        a->calm = 0;
+    } else if (rc == MUTT_OK && a->halved > 0 && ++a->calm == PG_CALM) {
+        a->halved--;
+        a->calm = 0;
+    }
+}
+
+
 mutt_rc_t
 alerter_finish_audit(batch_t *b, mutt_err_t *err)
 {
@@ -31,6 +53,8 @@ alerter_finish_audit(batch_t *b, mutt_err_t *err)
 
     mutt_rc_t rc = alerter_pg_ended(
         b->run, b->a, mutt_audit_finish(b->a->pg, b->rows, b->n_rows, err));
+
+    suit_claims(b, rc);
 
     if (rc != MUTT_OK) {
         return rc;

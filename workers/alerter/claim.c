@@ -31,8 +31,10 @@ alerter_claim(batch_t *b, mutt_err_t *err)
     mutt_queue_t *queue = mutt_run_queue(b->run);
     uint64_t *metrics = mutt_run_metrics(b->run);
     size_t max = (size_t) mutt_set_int(mutt_run_base_settings(b->run),
-                                       MUTT_SET_ALERTER_BATCH_MAX);
+                                       MUTT_SET_ALERTER_BATCH_MAX) >>
+                 a->halved;
 
+    max = max == 0 ? 1 : max;
     MUTT_PASS("alerter.claim");
 
     mutt_rc_t rc =
