@@ -70,12 +70,26 @@ alerter_list_kinds(batch_t *b, mutt_err_t *err)
 }
 
 
+/*
+ * While alerts are shed no meta-alert is raised either: a kind is counted on,
+ * and the first of its events behind the shedding raises it.
+ */
+static int64_t
+threshold_of(const batch_t *b)
+{
+    return b->a->pressure == MUTT_PRESSURE_SHED
+               ? INT32_MAX
+               : mutt_set_int(mutt_run_settings(b->run),
+                              MUTT_SET_UNHANDLED_THRESHOLD);
+}
+
+
 static mutt_rc_t
 commit(batch_t *b, int64_t *metas, mutt_err_t *err)
 {
     const mutt_settings_t *s = mutt_run_settings(b->run);
     mutt_raising_t raising = {
-        .threshold = mutt_set_int(s, MUTT_SET_UNHANDLED_THRESHOLD),
+        .threshold = threshold_of(b),
         .expiry_s = mutt_set_int(s, MUTT_SET_UNHANDLED_EXPIRY_SECONDS),
         .write = write_meta,
         .data = b,
