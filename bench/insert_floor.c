@@ -1,6 +1,7 @@
 /*
  * The floor that the alerter is measured against: one client that inserts
- * the same rows by the same statement, prepared, and does nothing else.
+ * the same rows by the same statement, prepared, its arrays being text, and
+ * does nothing else.
  *
  *     insert_floor URL ROWS BATCH < events, one a line
  *
@@ -21,9 +22,17 @@
 
 #define COLUMNS 9
 #define EVENTS 4096
+#define RULES 100
 #define TEXT_MAX (1u << 30)
 
-static char *events[EVENTS];
+/* An event's part of a row, as elements of array literals. */
+typedef struct {
+    char *raw;
+    char *hostname;
+    char *timestamp;
+} event_t;
+
+static event_t events[EVENTS];
 static size_t n_events;
 
 
@@ -59,6 +68,28 @@ quoted(const char *line)
 }
 
 
+/* What a member says, which has no quotes in it. */
+static char *
+member(const char *line, const char *name)
+{
+    const char *at = strstr(line, name);
+
+    if (at == NULL) {
+        fail("an event lacks a member");
+    }
+
+    at += strlen(name);
+
+    char *text = strndup(at, strcspn(at, "\""));
+
+    if (text == NULL) {
+        fail("out of memory");
+    }
+
+    return text;
+}
+
+
 static void
 read_events(void)
 {
@@ -66,7 +97,11 @@ read_events(void)
     size_t size = 0;
 
     while (n_events < EVENTS && getline(&line, &size, stdin) > 1) {
-        events[n_events++] = quoted(line);
+        events[n_events++] = (event_t) {
+            .raw = quoted(line),
+            .hostname = member(line, "\"hostname\":\""),
+            .timestamp = member(line, "\"timestamp\":\""),
+        };
     }
 
     free(line);
@@ -86,16 +121,18 @@ add(mutt_buf_t *column, size_t row, const char *text)
 
 
 static void
-fill(mutt_buf_t columns[COLUMNS], size_t batch)
+fill(mutt_buf_t columns[COLUMNS], size_t first, size_t batch)
 {
     for (int c = 0; c < COLUMNS; c++) {
         mutt_buf_reset(&columns[c]);
     }
 
     for (size_t i = 0; i < batch; i++) {
+        const event_t *event = &events[(first + i) % n_events];
         unsigned char random[10];
         char id[MUTT_UUID_LEN + 1];
         char at[MUTT_TIME_LEN + 1];
+        char rule[24];
         mutt_usec_t now = mutt_time_now();
 
         if (!mutt_random(random, sizeof(random))) {
@@ -106,14 +143,15 @@ fill(mutt_buf_t columns[COLUMNS], size_t batch)
 
         mutt_uuid_format(&uuid, id);
         mutt_time_format(now, at);
+        (void) snprintf(rule, sizeof(rule), "%zu", 1 + (first + i) % RULES);
         add(&columns[0], i, id);
         add(&columns[1], i, at);
-        add(&columns[2], i, at);
-        add(&columns[3], i, "core-router-17.example.net");
-        add(&columns[4], i, "1");
+        add(&columns[2], i, event->timestamp);
+        add(&columns[3], i, event->hostname);
+        add(&columns[4], i, rule);
         add(&columns[5], i, "Log_only");
         add(&columns[6], i, "f");
-        add(&columns[7], i, events[i % n_events]);
+        add(&columns[7], i, event->raw);
         add(&columns[8], i, id);
     }
 
@@ -163,7 +201,7 @@ main(int argc, char **argv)
     mutt_usec_t began = mutt_time_mono();
 
     for (size_t done = 0; done < rows; done += batch) {
-        fill(columns, batch);
+        fill(columns, done, batch);
 
         for (int c = 0; c < COLUMNS; c++) {
             params[c] = columns[c].data;

@@ -12,7 +12,7 @@ use JSON::XS;
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has(qw(redis postgres nginx alerter))->plan(27);
+my $t = Mutt::Test->new()->has(qw(redis postgres nginx alerter))->plan(30);
 
 $t->env(DB_TIMEOUT_MS => 2000, ALERTER_MAX_RETRIES => 2);
 $t->run();
@@ -87,6 +87,30 @@ is($t->sql('SELECT count(*) FROM event_audit_log'), $logged,
     'every event has its row');
 is($t->sql('SELECT count(DISTINCT event_id) FROM event_audit_log'), $logged,
     'and one only');
+
+###############################################################################
+# events that come twice, with their id and time, among others
+
+sub rows { return scalar $t->sql('SELECT count(*) FROM event_audit_log') }
+
+$t->stop('alerter');
+good(3);
+
+my @twice = $t->redis('lrange', 'mutt:ingest_queue', 0, -1);
+
+$t->start('alerter');
+logged(3, 'events are handled');
+
+my $rows = rows();
+
+$t->stop('alerter');
+good(2);
+$t->redis('rpush', 'mutt:ingest_queue', @twice);
+$t->redis('hincrby', 'mutt:ledger', 'accepted', scalar @twice);
+good(2);
+$t->start('alerter');
+logged(7, 'and again, with what is new');
+is(rows(), $rows + 4, 'what has its row gets no other, its neighbours get one');
 
 ###############################################################################
 # PostgreSQL is away while there is nothing to do

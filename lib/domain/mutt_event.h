@@ -90,6 +90,7 @@ typedef struct {
     int64_t attempts;
     int64_t replays;
     mutt_str_t event_id;
+    mutt_uuid_t id; /* the same */
     mutt_str_t correlation_id;
     mutt_str_t received_at; /* as sent by ingest */
     mutt_usec_t received_usec;

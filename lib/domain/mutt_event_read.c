@@ -90,11 +90,9 @@ mutt_event_correlation_ok(mutt_str_t id)
 
 
 static const char *
-envelope_fault(const parts_t *parts, mutt_usec_t *received)
+envelope_fault(const parts_t *parts, mutt_uuid_t *id, mutt_usec_t *received)
 {
-    mutt_uuid_t id;
-
-    if (!mutt_uuid_parse(parts->id, &id)) {
+    if (!mutt_uuid_parse(parts->id, id)) {
         return "no valid _event_id";
     }
 
@@ -249,7 +247,7 @@ mutt_event_read(mutt_json_reader_t *reader, mutt_str_t element,
 
     collect(members, n, &parts);
 
-    const char *fault = envelope_fault(&parts, &read.received_usec);
+    const char *fault = envelope_fault(&parts, &read.id, &read.received_usec);
 
     if (fault != NULL) {
         return mutt_fail(err, MUTT_INVALID, "%s", fault);

@@ -1,10 +1,11 @@
 #include "mutt_audit.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#include "core/mutt_buf.h"
 #include "core/mutt_failpoint.h"
 #include "domain/mutt_sql.h"
+#include "mutt_pg_array.h"
 
 #define COLUMNS 9
 #define COLUMN_MAX (1u << 30)
@@ -16,93 +17,73 @@
 /* partitions that are created for one statement; for more it is halved */
 #define PARTITIONS_MAX 12
 
+#define UNIQUE_VIOLATION "23505"
 
-/* Appends s as an element of an array literal. */
+
+/* A column of n rows each. */
 static void
-add_text(mutt_buf_t *b, mutt_str_t s)
+begin_columns(mutt_buf_t columns[COLUMNS], size_t n)
 {
-    const char *p = s.data;
-    const char *end = p + s.len;
+    static const mutt_pg_type_t types[COLUMNS] = {
+        MUTT_PG_UUID, MUTT_PG_TIMESTAMPTZ, MUTT_PG_TIMESTAMPTZ,
+        MUTT_PG_TEXT, MUTT_PG_INT4,        MUTT_PG_TEXT,
+        MUTT_PG_BOOL, MUTT_PG_TEXT,        MUTT_PG_TEXT,
+    };
 
-    MUTT_BUF_LIT(b, "\"");
-
-    while (p < end) {
-        const char *run = p;
-
-        while (p < end && *p != '"' && *p != '\\') {
-            p++;
-        }
-
-        mutt_buf_add(b, run, (size_t) (p - run));
-
-        if (p < end) {
-            MUTT_BUF_LIT(b, "\\");
-            mutt_buf_add(b, p++, 1);
-        }
+    for (int c = 0; c < COLUMNS; c++) {
+        mutt_buf_init(&columns[c], COLUMN_MAX);
+        mutt_pg_array_begin(&columns[c], types[c], n);
     }
-
-    MUTT_BUF_LIT(b, "\"");
 }
 
 
 static void
 add_row(mutt_buf_t columns[COLUMNS], const mutt_audit_row_t *row)
 {
-    char at[MUTT_TIME_LEN + 1];
-
-    mutt_time_format(row->event_usec, at);
-
-    add_text(&columns[0], row->event_id);
-    add_text(&columns[1], row->received_at);
-    add_text(&columns[2], mutt_str(at));
-    add_text(&columns[3], row->hostname);
+    mutt_pg_array_uuid(&columns[0], &row->event_id);
+    mutt_pg_array_time(&columns[1], row->received_usec);
+    mutt_pg_array_time(&columns[2], row->event_usec);
+    mutt_pg_array_text(&columns[3], row->hostname);
 
     if (row->rule_id == 0) {
-        MUTT_BUF_LIT(&columns[4], "NULL");
+        mutt_pg_array_null(&columns[4]);
     } else {
-        mutt_buf_add_int(&columns[4], row->rule_id);
+        mutt_pg_array_int4(&columns[4], row->rule_id);
     }
 
-    add_text(&columns[5], mutt_str(row->decision));
-    mutt_buf_add(&columns[6], row->forwarded ? "t" : "f", 1);
-    add_text(&columns[7], row->raw);
-    add_text(&columns[8], row->correlation_id);
+    mutt_pg_array_text(&columns[5], mutt_str(row->decision));
+    mutt_pg_array_bool(&columns[6], row->forwarded);
+    mutt_pg_array_text(&columns[7], row->raw);
+    mutt_pg_array_text(&columns[8], row->correlation_id);
 }
 
 
 /* Sends one statement for n rows. */
 static mutt_rc_t
-send_rows(mutt_pg_t *pg, const mutt_audit_row_t *rows, size_t n,
-          mutt_err_t *err)
+send_rows(mutt_pg_t *pg, mutt_sql_t statement, const mutt_audit_row_t *rows,
+          size_t n, mutt_err_t *err)
 {
     mutt_buf_t columns[COLUMNS];
-    const char *params[COLUMNS];
+    mutt_str_t params[COLUMNS];
     bool built = true;
 
-    for (int c = 0; c < COLUMNS; c++) {
-        mutt_buf_init(&columns[c], COLUMN_MAX);
-    }
+    begin_columns(columns, n);
 
     for (size_t i = 0; i < n; i++) {
-        for (int c = 0; c < COLUMNS; c++) {
-            mutt_buf_add(&columns[c], i == 0 ? "{" : ",", 1);
-        }
-
         add_row(columns, &rows[i]);
     }
 
     for (int c = 0; c < COLUMNS; c++) {
-        mutt_buf_add(&columns[c], "}", 2);
         built = built && mutt_buf_ok(&columns[c]);
-        params[c] = columns[c].data;
+        params[c] = mutt_buf_str(&columns[c]);
     }
 
     MUTT_PASS_SCOPE("audit");
 
     mutt_rc_t rc =
-        built ? mutt_pg_send(pg, mutt_sql[MUTT_SQL_TEXT_AUDIT], COLUMNS, params,
-                             err)
-              : mutt_fail(err, MUTT_NOMEM, "out of memory for audit rows");
+        built
+            ? mutt_pg_send_binary(pg, mutt_sql[statement], COLUMNS, params, err)
+            : mutt_fail(err, MUTT_NOMEM, "out of memory for audit rows");
 
     MUTT_PASS_SCOPE(NULL);
 
@@ -127,10 +108,11 @@ await_rows(mutt_pg_t *pg, mutt_err_t *err)
 }
 
 
+/* Whatever of them is there already. */
 static mutt_rc_t
 insert(mutt_pg_t *pg, const mutt_audit_row_t *rows, size_t n, mutt_err_t *err)
 {
-    mutt_rc_t rc = send_rows(pg, rows, n, err);
+    mutt_rc_t rc = send_rows(pg, MUTT_SQL_TEXT_AUDIT_AGAIN, rows, n, err);
 
     return rc == MUTT_OK ? await_rows(pg, err) : rc;
 }
@@ -223,6 +205,15 @@ insert_creating(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
 }
 
 
+/* Whether an insert says that some of its rows are there already. */
+static bool
+is_repeated(const mutt_pg_t *pg, mutt_rc_t rc)
+{
+    return rc == MUTT_UNAVAIL && mutt_pg_connected(pg) &&
+           strcmp(mutt_pg_sqlstate(pg), UNIQUE_VIOLATION) == 0;
+}
+
+
 /*
  * What follows from the end of an insert of n rows: a batch with a bad row is
  * halved until the row stands alone.
@@ -231,6 +222,10 @@ static mutt_rc_t
 settle(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, mutt_rc_t rc,
        mutt_err_t *err)
 {
+    if (is_repeated(pg, rc)) {
+        rc = insert(pg, rows, n, err);
+    }
+
     if (rc == MUTT_INVALID && mutt_pg_class(pg) == MUTT_SQL_PARTITION) {
         rc = insert_creating(pg, rows, n, err);
     }
@@ -285,7 +280,7 @@ mutt_audit_send(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
         rows[i].doubtful = false;
     }
 
-    return send_rows(pg, rows, fitting(rows, n), err);
+    return send_rows(pg, MUTT_SQL_TEXT_AUDIT, rows, fitting(rows, n), err);
 }
 
 

@@ -7,11 +7,11 @@
 #define MUTT_AUDIT_H
 
 #include "core/mutt_time.h"
+#include "core/mutt_uuid.h"
 #include "mutt_pg.h"
 
 typedef struct {
-    mutt_str_t event_id;
-    mutt_str_t received_at;
+    mutt_uuid_t event_id;
     mutt_usec_t received_usec;
     mutt_usec_t event_usec;
     mutt_str_t hostname;

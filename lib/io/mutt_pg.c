@@ -14,6 +14,7 @@
 #include "core/mutt_time.h"
 
 #define CONNINFO_MAX 8192
+#define BINARY_MAX 16
 
 struct mutt_pg_s {
     const mutt_settings_t *settings;
@@ -394,9 +395,11 @@ judge(mutt_pg_t *pg, const PGresult *result, mutt_err_t *err)
 }
 
 
-mutt_rc_t
-mutt_pg_send(mutt_pg_t *pg, const char *sql, size_t n_params,
-             const char *const *params, mutt_err_t *err)
+/* lengths and formats: NULL for text. */
+static mutt_rc_t
+send_params(mutt_pg_t *pg, const char *sql, size_t n_params,
+            const char *const *params, const int *lengths, const int *formats,
+            mutt_err_t *err)
 {
     pg->deadline = deadline_of(pg);
     pg->sqlstate[0] = '\0';
@@ -408,7 +411,7 @@ mutt_pg_send(mutt_pg_t *pg, const char *sql, size_t n_params,
     mutt_rc_t rc = MUTT_FAILPOINT("pg.send", err);
 
     if (rc == MUTT_OK && PQsendQueryParams(pg->conn, sql, (int) n_params, NULL,
-                                           params, NULL, NULL, 0) != 1) {
+                                           params, lengths, formats, 0) != 1) {
         rc = pg_fail(PQerrorMessage(pg->conn), MUTT_UNAVAIL, err);
     }
 
@@ -426,6 +429,36 @@ mutt_pg_send(mutt_pg_t *pg, const char *sql, size_t n_params,
     }
 
     return rc;
+}
+
+
+mutt_rc_t
+mutt_pg_send(mutt_pg_t *pg, const char *sql, size_t n_params,
+             const char *const *params, mutt_err_t *err)
+{
+    return send_params(pg, sql, n_params, params, NULL, NULL, err);
+}
+
+
+mutt_rc_t
+mutt_pg_send_binary(mutt_pg_t *pg, const char *sql, size_t n_params,
+                    const mutt_str_t *params, mutt_err_t *err)
+{
+    const char *data[BINARY_MAX];
+    int lengths[BINARY_MAX];
+    int formats[BINARY_MAX];
+
+    if (n_params > BINARY_MAX) {
+        return mutt_fail(err, MUTT_BUG, "postgresql: %zu parameters", n_params);
+    }
+
+    for (size_t i = 0; i < n_params; i++) {
+        data[i] = params[i].data;
+        lengths[i] = (int) params[i].len;
+        formats[i] = 1;
+    }
+
+    return send_params(pg, sql, n_params, data, lengths, formats, err);
 }
 
 

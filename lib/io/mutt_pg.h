@@ -9,6 +9,7 @@
 
 #include "conf/mutt_settings.h"
 #include "core/mutt_error.h"
+#include "core/mutt_str.h"
 
 typedef struct mutt_pg_s mutt_pg_t;
 typedef struct mutt_rows_s mutt_rows_t;
@@ -53,6 +54,12 @@ MUTT_CHECKED mutt_rc_t mutt_pg_exec(mutt_pg_t *pg, const char *sql,
 MUTT_CHECKED mutt_rc_t mutt_pg_send(mutt_pg_t *pg, const char *sql,
                                     size_t n_params, const char *const *params,
                                     mutt_err_t *err);
+
+/* mutt_pg_send() with at most 16 parameters in the server's binary format. */
+MUTT_CHECKED mutt_rc_t mutt_pg_send_binary(mutt_pg_t *pg, const char *sql,
+                                           size_t n_params,
+                                           const mutt_str_t *params,
+                                           mutt_err_t *err);
 MUTT_CHECKED mutt_rc_t mutt_pg_finish(mutt_pg_t *pg, mutt_rows_t **rows,
                                       mutt_err_t *err);
 

@@ -64,8 +64,7 @@ add_row(batch_t *b, size_t i, const mutt_rule_t *rule, const char *decision,
 
     b->row_items[b->n_rows] = i;
     b->rows[b->n_rows++] = (mutt_audit_row_t) {
-        .event_id = event->event_id,
-        .received_at = event->received_at,
+        .event_id = event->id,
         .received_usec = event->received_usec,
         .event_usec = event->event_usec,
         .hostname = event->hostname,
