@@ -1,0 +1,218 @@
+/*
+ * mutt-forwarder: admit, send, settle.
+ *
+ * Many requests are in flight at once and are settled in the order of their
+ * answers; nobody sleeps on an alert.  While there is more to send, what was
+ * delivered is settled together, at most half of what is in hand.  What may be
+ * sent now is decided in Redis, by breaker and limit together, before an alert
+ * leaves the queue; an alert that has to wait waits there or among the retries.
+ */
+
+#include "forwarder.h"
+
+#include <stdio.h>
+
+#define POOL_BLOCK 16384
+
+/* between two looks at an empty or held queue: first for as long as alerts came
+ * a short while ago */
+#define IDLE_FIRST_MS 2
+#define IDLE_LAST_MS 50
+#define IDLE_AFTER (1000 * 1000)
+#define DUE_EVERY (100 * 1000)
+
+
+static void
+set_key(char out[KEY_MAX], const char *key)
+{
+    out[0] = '\0';
+
+    if (key[0] != '\0') {
+        (void) snprintf(out, KEY_MAX, "Bearer %s", key);
+    }
+}
+
+
+static mutt_rc_t
+forwarder_check(const mutt_settings_t *settings, mutt_err_t *err)
+{
+    const char *url = mutt_set_text(settings, MUTT_SET_MOOG_WEBHOOK_URL);
+
+    return url[0] == '\0'
+               ? mutt_fail(err, MUTT_CONFIG,
+                           "MOOG_WEBHOOK_URL is not set: the address that "
+                           "alerts are posted to")
+               : mutt_http_check_url(url, "MOOG_WEBHOOK_URL", err);
+}
+
+
+static mutt_rc_t
+forwarder_setup(mutt_run_t *run, mutt_err_t *err)
+{
+    forwarder_t *f = mutt_run_ctx(run);
+    const mutt_settings_t *s = mutt_run_base_settings(run);
+    mutt_http_options_t options = {
+        .url = mutt_set_text(s, MUTT_SET_MOOG_WEBHOOK_URL),
+        .ca = mutt_set_text(s, MUTT_SET_MOOG_CA_CERT_PATH),
+        .timeout_ms =
+            (long) (mutt_set_float(s, MUTT_SET_MOOG_WEBHOOK_TIMEOUT) * 1000),
+        .connections = SLOTS,
+    };
+
+    for (size_t i = SLOTS; i > 0; i--) {
+        f->slots[i - 1].next = f->free;
+        f->free = &f->slots[i - 1];
+    }
+
+    f->reader = mutt_json_reader_create();
+    f->pool = mutt_pool_create(POOL_BLOCK);
+    f->idle_ms = IDLE_FIRST_MS;
+    f->names.queue = mutt_str(mutt_set_text(s, MUTT_SET_ALERT_QUEUE_NAME));
+    f->names.dlq = mutt_str(mutt_set_text(s, MUTT_SET_MOOG_DLQ_NAME));
+    f->names.dead = mutt_str(mutt_set_text(s, MUTT_SET_DEAD_LETTER_QUEUE));
+    set_key(f->authorization[0], mutt_set_text(s, MUTT_SET_MOOG_API_KEY));
+    set_key(f->authorization[1], mutt_set_text(s, MUTT_SET_MOOG_API_KEY_NEXT));
+
+    if (f->reader == NULL || f->pool == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory at start");
+    }
+
+    return mutt_http_create(&options, &f->http, err);
+}
+
+
+static void
+forwarder_teardown(mutt_run_t *run)
+{
+    forwarder_t *f = mutt_run_ctx(run);
+
+    mutt_http_destroy(f->http);
+
+    for (size_t i = 0; i < SLOTS; i++) {
+        mutt_pool_destroy(f->slots[i].pool);
+    }
+
+    mutt_pool_destroy(f->pool);
+    mutt_json_reader_destroy(f->reader);
+    explicit_bzero(f->authorization, sizeof(f->authorization));
+}
+
+
+static mutt_rc_t
+move_due(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, mutt_err_t *err)
+{
+    size_t moved = 0;
+
+    if (now < f->due_at) {
+        return MUTT_OK;
+    }
+
+    f->due_at = now + DUE_EVERY;
+
+    mutt_rc_t rc = mutt_attempts_flush(&f->attempts, mutt_run_redis(run), err);
+
+    return rc == MUTT_OK
+               ? mutt_outbox_due(
+                     mutt_run_queue(run), &f->names,
+                     (int64_t) (mutt_set_float(mutt_run_base_settings(run),
+                                               MUTT_SET_MOOG_RETRY_MAX_DELAY) *
+                                1000),
+                     &moved, err)
+               : rc;
+}
+
+
+/* Not so long that what is done would be settled late. */
+static int
+wait_of(const forwarder_t *f)
+{
+    return f->n_done > 0 ? 1 : f->idle_ms;
+}
+
+
+static mutt_rc_t
+forwarder_turn(mutt_run_t *run, mutt_err_t *err)
+{
+    forwarder_t *f = mutt_run_ctx(run);
+    mutt_usec_t now = mutt_time_mono();
+    size_t taken = 0;
+
+    mutt_pool_reset(f->pool);
+
+    mutt_rc_t rc = move_due(run, f, now, err);
+
+    if (rc == MUTT_OK) {
+        rc = forwarder_admit(run, f, now, &taken, err);
+    }
+
+    if (taken > 0) {
+        f->taken_at = now;
+        f->idle_ms = IDLE_FIRST_MS;
+    }
+
+    mutt_err_t why;
+    mutt_rc_t collected = forwarder_collect(run, f, taken > 0 ? 0 : wait_of(f),
+                                            rc == MUTT_OK ? err : &why);
+
+    if (rc == MUTT_OK) {
+        rc = collected;
+    }
+
+    if (rc != MUTT_OK || taken > 0) {
+        return rc;
+    }
+
+    if (f->used > 0 || now - f->taken_at < IDLE_AFTER) {
+        f->idle_ms = IDLE_FIRST_MS;
+    } else {
+        f->idle_ms =
+            f->idle_ms * 2 > IDLE_LAST_MS ? IDLE_LAST_MS : f->idle_ms * 2;
+    }
+
+    return MUTT_AGAIN;
+}
+
+
+static mutt_rc_t
+forwarder_drain(mutt_run_t *run, mutt_err_t *err)
+{
+    forwarder_t *f = mutt_run_ctx(run);
+
+    if (f->used == 0) {
+        return MUTT_OK;
+    }
+
+    f->more = false;
+
+    mutt_rc_t rc = forwarder_collect(run, f, IDLE_LAST_MS, err);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    return f->used == 0 ? MUTT_OK : MUTT_AGAIN;
+}
+
+
+static const mutt_worker_t forwarder = {
+    .service = "mutt-moog-forwarder",
+    .kind = "moog",
+    .reader = MUTT_S_FORWARDER,
+    .port = MUTT_SET_METRICS_PORT_MOOG,
+    .traces = true,
+    .watches = { MUTT_WATCH_FORWARDERS },
+    .ctx_size = sizeof(forwarder_t),
+    .check = forwarder_check,
+    .setup = forwarder_setup,
+    .registered = forwarder_resume,
+    .turn = forwarder_turn,
+    .drain = forwarder_drain,
+    .teardown = forwarder_teardown,
+};
+
+
+int
+main(int argc, char **argv)
+{
+    return mutt_worker_main(&forwarder, argc, argv);
+}

@@ -1,0 +1,142 @@
+/*
+ * What the parts of mutt-forwarder share: its state, the alerts it has in
+ * hand, and what each part does with them.  forwarder.c says how they play
+ * together.
+ */
+
+#ifndef MUTT_FORWARDER_H
+#define MUTT_FORWARDER_H
+
+#include "domain/mutt_trace.h"
+#include "domain/mutt_webhook.h"
+#include "io/mutt_attempts.h"
+#include "io/mutt_http.h"
+#include "io/mutt_outbox.h"
+#include "run/mutt_worker.h"
+
+#define SLOTS 1024
+#define KEY_MAX 8192
+
+/* An alert in hand. */
+typedef struct slot_s {
+    struct slot_s *next; /* of those that are free, or done */
+    bool used;
+    bool done; /* settle says what is to happen */
+    bool probe;
+    int key; /* of the two it was sent with */
+    mutt_pool_t *pool;
+    mutt_str_t item; /* as it lies in the processing list */
+    mutt_delivery_t delivery;
+    mutt_settle_t settle;
+    bool traced;
+    mutt_trace_t from;                          /* its parent's span */
+    unsigned char span[MUTT_SPAN_ID];           /* of this attempt */
+    char traceparent[MUTT_TRACEPARENT_LEN + 1]; /* of the request */
+    mutt_usec_t sent_at;
+} slot_t;
+
+typedef struct {
+    mutt_http_t *http;
+    mutt_json_reader_t *reader;
+    mutt_pool_t *pool; /* of one turn */
+    mutt_outbox_names_t names;
+    char authorization[2][KEY_MAX];
+    int key; /* the one that worked last */
+    slot_t slots[SLOTS];
+    slot_t *free;
+    size_t used;
+    slot_t *done; /* to be settled */
+    size_t n_done;
+    mutt_usec_t done_at; /* since when there are some */
+    bool urgent;         /* they must be settled at once */
+    bool more;           /* the queue held more than was admitted */
+    mutt_usec_t due_at;
+    int idle_ms;
+    mutt_usec_t taken_at; /* when the queue last had an alert */
+    mutt_usec_t held_until;
+    bool blocked;     /* told of the present hold already */
+    char failure[32]; /* the last one */
+    mutt_attempts_t attempts;
+} forwarder_t;
+
+/* slots.c */
+
+/* A slot for an alert, with a copy of it; NULL: none is free, or no memory. */
+slot_t *forwarder_take_slot(forwarder_t *f, mutt_str_t item);
+
+void forwarder_free_slot(forwarder_t *f, slot_t *slot);
+
+/* All that was done is settled. */
+void forwarder_free_done(forwarder_t *f);
+
+/* Nothing is to be done any more for this alert but to settle it. */
+void forwarder_decide(forwarder_t *f, slot_t *slot, mutt_sent_t sent,
+                      mutt_sign_t sign);
+
+/* admit.c */
+
+/* The live settings that decide what may be sent. */
+mutt_outbox_limits_t forwarder_limits(mutt_run_t *run);
+
+/* Takes and sends what may be sent now; *taken says how many. */
+MUTT_CHECKED mutt_rc_t forwarder_admit(mutt_run_t *run, forwarder_t *f,
+                                       mutt_usec_t now, size_t *taken,
+                                       mutt_err_t *err);
+
+/* send.c */
+
+/* Sends an alert of this worker's processing list. */
+void forwarder_take(mutt_run_t *run, forwarder_t *f, mutt_str_t item,
+                    bool probe);
+
+/* judge.c */
+
+/* What is in the queue but no alert is dead. */
+void forwarder_judge_malformed(mutt_run_t *run, forwarder_t *f, slot_t *slot);
+
+/* Decides what becomes of an alert whose request has ended. */
+void forwarder_judge(mutt_run_t *run, forwarder_t *f,
+                     const mutt_http_done_t *done);
+
+/* settle.c */
+
+/* Lets requests go on for at most wait_ms, judges those that have ended, and
+ * settles what is worth it. */
+MUTT_CHECKED mutt_rc_t forwarder_collect(mutt_run_t *run, forwarder_t *f,
+                                         int wait_ms, mutt_err_t *err);
+
+/* resume.c */
+
+/*
+ * What the processing list holds after a reconnection: alerts that are in
+ * flight here, and those of an admission whose answer was lost, which are
+ * sent now.  What was done and is no longer listed has been settled.
+ */
+MUTT_CHECKED mutt_rc_t forwarder_resume(mutt_run_t *run, mutt_err_t *err);
+
+/* tell.c */
+
+/* The traceparent of the request, its span the attempt's if it is traced. */
+const char *forwarder_begin_span(mutt_run_t *run, slot_t *slot);
+
+void forwarder_end_span(mutt_run_t *run, const slot_t *slot,
+                        const mutt_http_done_t *done, mutt_outcome_t outcome);
+
+/* Counts a request that has ended. */
+void forwarder_count(mutt_run_t *run, const mutt_http_done_t *done,
+                     mutt_outcome_t outcome);
+
+/* Counts a delivery, and tells of it who wants to follow an event. */
+void forwarder_tell_delivered(mutt_run_t *run, const slot_t *slot, long status);
+
+/* Notes an attempt for the event's history. */
+void forwarder_note_attempt(forwarder_t *f, const slot_t *slot,
+                            const mutt_http_done_t *done, const char *reason);
+
+void forwarder_tell_breaker(mutt_run_t *run, const forwarder_t *f,
+                            mutt_breaker_state_t from, mutt_breaker_state_t to);
+
+void forwarder_tell_held(mutt_run_t *run, forwarder_t *f,
+                         const mutt_admission_t *admission);
+
+#endif

@@ -1,0 +1,53 @@
+#include "forwarder.h"
+
+
+static void
+send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
+{
+    mutt_err_t err;
+    mutt_rc_t rc = mutt_webhook_read(f->reader, slot->item, slot->pool,
+                                     &slot->delivery, &err);
+
+    if (rc == MUTT_INVALID) {
+        mutt_log_failure(mutt_run_log(run), MUTT_LOG_ERROR, "webhook", &err,
+                         "an item of the alert queue is no alert");
+        forwarder_judge_malformed(run, f, slot);
+        return;
+    }
+
+    if (rc == MUTT_OK) {
+        mutt_http_request_t request = {
+            .body = slot->delivery.body,
+            .authorization = f->authorization[f->key],
+            .idempotency_key = slot->delivery.idempotency_key.data,
+            .traceparent = forwarder_begin_span(run, slot),
+            .data = slot,
+        };
+
+        slot->key = f->key;
+        rc = mutt_http_send(f->http, &request, &err);
+    }
+
+    if (rc != MUTT_OK) {
+        mutt_log_failure(mutt_run_log(run), MUTT_LOG_ERROR, "webhook", &err,
+                         "an alert cannot be sent and goes back");
+        forwarder_decide(f, slot, MUTT_SENT_BACK, MUTT_SIGN_NONE);
+    }
+}
+
+
+void
+forwarder_take(mutt_run_t *run, forwarder_t *f, mutt_str_t item, bool probe)
+{
+    slot_t *slot = forwarder_take_slot(f, item);
+
+    /* it stays in the processing list, where recovery finds it */
+    if (slot == NULL) {
+        mutt_log(mutt_run_log(run), MUTT_LOG_ERROR, "queue",
+                 "out of memory for an alert, it waits for recovery");
+        return;
+    }
+
+    slot->probe = probe;
+    send_alert(run, f, slot);
+}
