@@ -12,12 +12,43 @@
 
 #define HEAD_MAX 200
 #define HEADER_MAX 8192
+#define HEADER_FIRST 64
+
+/* The headers that a request may have of its own, in this order. */
+typedef enum {
+    HEADER_KEY,
+    HEADER_AUTHORIZATION,
+    HEADER_TRACEPARENT,
+    HEADER_API_KEY,
+    HEADER_ENCODING,
+    HEADER_IF_MATCH,
+    HEADER_TYPE,
+    HEADER_EXPECT,
+    HEADERS
+} header_id_t;
+
+static const char *const header_names[HEADERS] = {
+    [HEADER_KEY] = "Idempotency-Key",
+    [HEADER_AUTHORIZATION] = "Authorization",
+    [HEADER_TRACEPARENT] = "traceparent",
+    [HEADER_API_KEY] = "X-API-KEY",
+    [HEADER_ENCODING] = "Content-Encoding",
+    [HEADER_IF_MATCH] = "If-Match",
+    [HEADER_TYPE] = "Content-Type",
+    [HEADER_EXPECT] = "Expect",
+};
+
+/* A line that the next request writes over. */
+typedef struct {
+    struct curl_slist node; /* its text, and the next that is sent */
+    size_t size;
+} header_t;
 
 typedef struct call_s {
     struct call_s *next; /* in the list of those to be reused, or in flight */
     struct call_s *prev; /* of those in flight */
     CURL *easy;
-    struct curl_slist *headers;
+    header_t headers[HEADERS];
     void *data;
     mutt_http_take_t take;
     size_t received;
@@ -32,6 +63,7 @@ typedef struct call_s {
 struct mutt_http_s {
     mutt_http_options_t options;
     CURLM *multi;
+    CURLU *url;              /* parsed; NULL: each request says its own */
     mutt_sockets_t *sockets; /* that libcurl waits for */
     mutt_usec_t due;         /* libcurl is to be called then; 0: never */
     call_t *idle;
@@ -150,6 +182,21 @@ mutt_http_check_url(const char *url, const char *name, mutt_err_t *err)
 }
 
 
+/* For all requests that go there; NULL: each parses it, and tells why not. */
+static CURLU *
+parse_url(const char *text)
+{
+    CURLU *url = curl_url();
+
+    if (url != NULL && curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK) {
+        curl_url_cleanup(url);
+        url = NULL;
+    }
+
+    return url;
+}
+
+
 mutt_rc_t
 mutt_http_create(const mutt_http_options_t *options, mutt_http_t **http,
                  mutt_err_t *err)
@@ -171,6 +218,7 @@ mutt_http_create(const mutt_http_options_t *options, mutt_http_t **http,
         return mutt_fail(err, MUTT_NOMEM, "out of memory for HTTP");
     }
 
+    h->url = parse_url(options->url);
     (void) curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
                              options->connections);
     (void) curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -183,10 +231,24 @@ mutt_http_create(const mutt_http_options_t *options, mutt_http_t **http,
 }
 
 
+/* There may be a secret in it. */
+static void
+free_header(header_t *header)
+{
+    if (header->node.data != NULL) {
+        explicit_bzero(header->node.data, header->size);
+        free(header->node.data);
+    }
+}
+
+
 static void
 free_call(call_t *call)
 {
-    curl_slist_free_all(call->headers);
+    for (size_t i = 0; i < HEADERS; i++) {
+        free_header(&call->headers[i]);
+    }
+
     curl_easy_cleanup(call->easy);
     free(call);
 }
@@ -231,6 +293,7 @@ mutt_http_destroy(mutt_http_t *http)
     free_calls(http->busy);
     free_calls(http->idle);
     (void) curl_multi_cleanup(http->multi);
+    curl_url_cleanup(http->url);
     mutt_sockets_destroy(http->sockets);
     free(http);
     curl_global_cleanup();
@@ -249,8 +312,11 @@ static bool
 set_up(const mutt_http_t *h, call_t *call)
 {
     CURL *e = call->easy;
+    CURLcode target = h->url == NULL
+                          ? curl_easy_setopt(e, CURLOPT_URL, h->options.url)
+                          : curl_easy_setopt(e, CURLOPT_CURLU, h->url);
     bool ok =
-        curl_easy_setopt(e, CURLOPT_URL, h->options.url) == CURLE_OK &&
+        target == CURLE_OK &&
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
         curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
@@ -311,34 +377,104 @@ take_call(mutt_http_t *h)
 
 
 static bool
-add_header(call_t *call, const char *name, const char *value)
+make_room(header_t *header, size_t size)
 {
-    char line[HEADER_MAX];
+    size_t room = header->size == 0 ? HEADER_FIRST : header->size;
 
-    if (snprintf(line, sizeof(line), "%s: %s", name, value) >=
-        (int) sizeof(line)) {
+    while (room < size) {
+        room *= 2;
+    }
+
+    if (room == header->size) {
+        return true;
+    }
+
+    char *data = malloc(room);
+
+    if (data == NULL) {
         return false;
     }
 
-    struct curl_slist *grown = curl_slist_append(call->headers, line);
-
-    explicit_bzero(line, sizeof(line));
-
-    if (grown == NULL) {
-        return false;
-    }
-
-    call->headers = grown;
+    free_header(header);
+    header->node.data = data;
+    header->size = room;
 
     return true;
 }
 
 
 static bool
+write_header(header_t *header, const char *name, const char *value)
+{
+    size_t name_len = strlen(name);
+    size_t value_len = strlen(value);
+    size_t size = name_len + 2 + value_len + 1;
+
+    if (size > HEADER_MAX || !make_room(header, size)) {
+        return false;
+    }
+
+    char *p = header->node.data;
+
+    memcpy(p, name, name_len);
+    memcpy(p + name_len, ": ", 2);
+    memcpy(p + name_len + 2, value, value_len + 1);
+
+    return true;
+}
+
+
+/* Writes the headers that have a value and makes a list of them. */
+static bool
+write_headers(call_t *call, const char *const values[HEADERS])
+{
+    struct curl_slist *first = NULL;
+    struct curl_slist **end = &first;
+
+    for (size_t i = 0; i < HEADERS; i++) {
+        if (values[i] == NULL) {
+            continue;
+        }
+
+        if (!write_header(&call->headers[i], header_names[i], values[i])) {
+            return false;
+        }
+
+        *end = &call->headers[i].node;
+        end = &call->headers[i].node.next;
+    }
+
+    *end = NULL;
+
+    return curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, first) == CURLE_OK;
+}
+
+
+/* What a header is to say; NULL: it is not sent. */
+static const char *
+value_of(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+
+static bool
 prepare(call_t *call, const mutt_http_request_t *request, bool get)
 {
-    curl_slist_free_all(call->headers);
-    call->headers = NULL;
+    const char *type =
+        request->type == NULL ? "application/json" : request->type;
+    const char *const values[HEADERS] = {
+        [HEADER_KEY] = value_of(request->idempotency_key),
+        [HEADER_AUTHORIZATION] = value_of(request->authorization),
+        [HEADER_TRACEPARENT] = value_of(request->traceparent),
+        [HEADER_API_KEY] = value_of(request->api_key),
+        [HEADER_ENCODING] = value_of(request->encoding),
+        [HEADER_IF_MATCH] = value_of(request->if_match),
+        [HEADER_TYPE] = get ? NULL : type,
+        /* nobody waits to be told to go on */
+        [HEADER_EXPECT] = get ? NULL : "",
+    };
+
     call->data = request->data;
     call->take = request->take;
     call->received = 0;
@@ -347,47 +483,22 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
     call->etag[0] = '\0';
     call->error[0] = '\0';
 
-    const struct {
-        const char *name;
-        const char *value;
-    } headers[] = {
-        { "Idempotency-Key", request->idempotency_key },
-        { "Authorization", request->authorization },
-        { "traceparent", request->traceparent },
-        { "X-API-KEY", request->api_key == NULL ? "" : request->api_key },
-        { "Content-Encoding",
-          request->encoding == NULL ? "" : request->encoding },
-        { "If-Match", request->if_match == NULL ? "" : request->if_match },
-    };
-    bool ok = true;
-
-    for (size_t i = 0; ok && i < sizeof(headers) / sizeof(headers[0]); i++) {
-        ok = headers[i].value[0] == '\0' ||
-             add_header(call, headers[i].name, headers[i].value);
+    if (request->url != NULL &&
+        (curl_easy_setopt(call->easy, CURLOPT_CURLU, NULL) != CURLE_OK ||
+         curl_easy_setopt(call->easy, CURLOPT_URL, request->url) != CURLE_OK)) {
+        return false;
     }
-
-    if (request->url != NULL) {
-        ok = ok && curl_easy_setopt(call->easy, CURLOPT_URL, request->url) ==
-                       CURLE_OK;
-    }
-
-    ok = ok && curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST,
-                                request->method) == CURLE_OK;
 
     if (!get) {
-        ok = ok &&
-             add_header(call, "Content-Type",
-                        request->type == NULL ? "application/json"
-                                              : request->type) &&
-             add_header(call, "Expect", "");
         (void) curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                 (curl_off_t) request->body.len);
         (void) curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS,
                                 request->body.data);
     }
 
-    return ok && curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER,
-                                  call->headers) == CURLE_OK;
+    return curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST,
+                            request->method) == CURLE_OK &&
+           write_headers(call, values);
 }
 
 
