@@ -1,5 +1,6 @@
 #include "mutt_webhook.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "core/mutt_uuid.h"
@@ -9,60 +10,104 @@
 
 #define BODY_SLACK 8192
 
+/* what a body has that its alert has not, mostly */
+#define BODY_MORE 1024
+
+/* A string of the alert. */
+typedef struct {
+    mutt_str_t text;
+    mutt_str_t json; /* the same as it stands in the alert, in its quotes */
+} string_t;
+
 /* The members of an alert; empty where they are missing. */
 typedef struct {
-    mutt_str_t event_id;
-    mutt_str_t correlation_id;
-    mutt_str_t traceparent;
-    mutt_str_t hostname;
-    mutt_str_t team;
-    mutt_str_t severity;
-    mutt_str_t message;
-    mutt_str_t handling;
-    mutt_str_t environment;
-    mutt_str_t event_timestamp;
-    mutt_str_t received_at;
+    string_t event_id;
+    string_t correlation_id;
+    string_t received_at;
+    string_t traceparent;
+    string_t hostname;
+    string_t team;
+    string_t severity;
+    string_t message;
+    string_t handling;
+    string_t environment;
+    string_t event_timestamp;
+    mutt_str_t attempts; /* raw */
     mutt_str_t rule_id;  /* raw */
     mutt_str_t raw_json; /* raw */
-    mutt_str_t attempts; /* raw */
 } parts_t;
+
+#define ROW(name, part)                                                        \
+    {                                                                          \
+        { (name), sizeof(name) - 1 }, offsetof(parts_t, part), false           \
+    }
+#define RAW(name, part)                                                        \
+    {                                                                          \
+        { (name), sizeof(name) - 1 }, offsetof(parts_t, part), true            \
+    }
+
+/* In the order in which an alert has them. */
+static const struct {
+    mutt_str_t name;
+    size_t place;
+    bool raw;
+} rows[] = {
+    RAW("_attempts", attempts),
+    ROW("_event_id", event_id),
+    ROW("_correlation_id", correlation_id),
+    ROW("_received_at", received_at),
+    ROW("_traceparent", traceparent),
+    ROW("hostname", hostname),
+    ROW("team_assignment", team),
+    ROW("severity", severity),
+    ROW("message_body", message),
+    RAW("rule_id", rule_id),
+    ROW("handling", handling),
+    ROW("environment", environment),
+    ROW("event_timestamp", event_timestamp),
+    RAW("raw_json", raw_json),
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+
+/* The row of a member, looked for behind the last one; ROWS: it has none. */
+static size_t
+row_of(mutt_str_t name, size_t last)
+{
+    for (size_t i = 1; i <= ROWS; i++) {
+        size_t row = last + i < ROWS ? last + i : last + i - ROWS;
+
+        if (mutt_str_eq(name, rows[row].name)) {
+            return row;
+        }
+    }
+
+    return ROWS;
+}
 
 
 static void
 collect(const mutt_json_member_t *members, size_t n, parts_t *parts)
 {
-    const struct {
-        const char *name;
-        mutt_str_t *slot;
-        bool raw;
-    } rows[] = {
-        { "_event_id", &parts->event_id, false },
-        { "_correlation_id", &parts->correlation_id, false },
-        { "_traceparent", &parts->traceparent, false },
-        { "_received_at", &parts->received_at, false },
-        { "hostname", &parts->hostname, false },
-        { "team_assignment", &parts->team, false },
-        { "severity", &parts->severity, false },
-        { "message_body", &parts->message, false },
-        { "handling", &parts->handling, false },
-        { "environment", &parts->environment, false },
-        { "event_timestamp", &parts->event_timestamp, false },
-        { "rule_id", &parts->rule_id, true },
-        { "raw_json", &parts->raw_json, true },
-        { "_attempts", &parts->attempts, true },
-    };
+    size_t last = ROWS - 1;
 
     for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
-            if (!mutt_str_eq(members[i].name, mutt_str(rows[k].name))) {
-                continue;
-            }
+        size_t row = row_of(members[i].name, last);
 
-            if (rows[k].raw) {
-                *rows[k].slot = members[i].raw;
-            } else if (members[i].type == MUTT_JSON_STRING) {
-                *rows[k].slot = members[i].text;
-            }
+        if (row == ROWS) {
+            continue;
+        }
+
+        void *place = (char *) parts + rows[row].place;
+
+        last = row;
+
+        if (rows[row].raw) {
+            *(mutt_str_t *) place = members[i].raw;
+        } else if (members[i].type == MUTT_JSON_STRING) {
+            *(string_t *) place =
+                (string_t) { members[i].text, members[i].raw };
         }
     }
 }
@@ -73,48 +118,39 @@ fault_of(const parts_t *parts)
 {
     mutt_uuid_t id;
 
-    if (!mutt_uuid_parse(parts->event_id, &id)) {
+    if (!mutt_uuid_parse(parts->event_id.text, &id)) {
         return "no valid _event_id";
     }
 
-    if (!mutt_event_correlation_ok(parts->correlation_id)) {
+    if (!mutt_event_correlation_ok(parts->correlation_id.text)) {
         return "no valid _correlation_id";
     }
 
-    return parts->hostname.len == 0 || parts->message.len == 0
+    return parts->hostname.text.len == 0 || parts->message.text.len == 0
                ? "no hostname or message_body"
                : NULL;
 }
 
 
+/* The string as the alert has it: what was read need not be escaped again. */
 static void
-add(mutt_buf_t *b, const char *name, mutt_str_t value)
+add(mutt_buf_t *b, const string_t *string)
 {
-    mutt_buf_addf(b, "%s\"%s\":", b->len == 1 ? "" : ",", name);
-    mutt_buf_add_json(b, value);
-}
-
-
-static int64_t
-epoch(const parts_t *parts)
-{
-    mutt_usec_t at = 0;
-
-    if (!mutt_time_parse(parts->event_timestamp, &at)) {
-        (void) mutt_time_parse(parts->received_at, &at);
+    if (string->json.len == 0) {
+        MUTT_BUF_LIT(b, "\"\"");
+    } else {
+        mutt_buf_add_str(b, string->json);
     }
-
-    return at / MUTT_USEC_SEC;
 }
 
 
-/* 0 when the alert does not say. */
+/* 0 when there is none. */
 static mutt_usec_t
-received_at(const parts_t *parts)
+time_of(const string_t *string)
 {
     mutt_usec_t at;
 
-    return mutt_time_parse(parts->received_at, &at) ? at : 0;
+    return mutt_time_parse(string->text, &at) ? at : 0;
 }
 
 
@@ -122,17 +158,21 @@ static void
 add_custom_info(mutt_buf_t *b, const parts_t *parts, int64_t rule_id)
 {
     MUTT_BUF_LIT(b, ",\"custom_info\":{\"correlation_id\":");
-    mutt_buf_add_json(b, parts->correlation_id);
-    add(b, "event_id", parts->event_id);
+    add(b, &parts->correlation_id);
+    MUTT_BUF_LIT(b, ",\"event_id\":");
+    add(b, &parts->event_id);
+    MUTT_BUF_LIT(b, ",\"rule_id\":");
 
     if (rule_id > 0) {
-        mutt_buf_addf(b, ",\"rule_id\":%lld", (long long) rule_id);
+        mutt_buf_add_int(b, rule_id);
     } else {
-        MUTT_BUF_LIT(b, ",\"rule_id\":null");
+        MUTT_BUF_LIT(b, "null");
     }
 
-    add(b, "handling", parts->handling);
-    add(b, "environment", parts->environment);
+    MUTT_BUF_LIT(b, ",\"handling\":");
+    add(b, &parts->handling);
+    MUTT_BUF_LIT(b, ",\"environment\":");
+    add(b, &parts->environment);
     MUTT_BUF_LIT(b, ",\"event\":");
 
     if (parts->raw_json.len > 0) {
@@ -146,29 +186,43 @@ add_custom_info(mutt_buf_t *b, const parts_t *parts, int64_t rule_id)
 
 
 static bool
-write_body(mutt_buf_t *b, const parts_t *parts, int64_t rule_id)
+write_body(mutt_buf_t *b, const parts_t *parts, int64_t rule_id,
+           mutt_usec_t received_at)
 {
     char hash[MUTT_HASH16_LEN + 1];
+    mutt_str_t host = parts->hostname.json;
+    mutt_usec_t at;
 
-    if (!mutt_fold_hash(parts->message, hash)) {
+    if (!mutt_fold_hash(parts->message.text, hash)) {
         return false;
     }
 
-    MUTT_BUF_LIT(b, "{\"signature\":\"");
-    mutt_buf_add_json_part(b, parts->hostname);
-    mutt_buf_addf(b, ":%lld:%s\"", (long long) rule_id, hash);
-    add(b, "source_id", parts->hostname);
-    add(b, "external_id", parts->event_id);
-    add(b, "manager", MUTT_STR("MUTT"));
-    add(b, "source", MUTT_STR("MUTT Alerter"));
-    add(b, "class", parts->team);
-    add(b, "agent", MUTT_STR("MUTT"));
-    add(b, "agent_location", MUTT_STR("Alerter Service"));
-    add(b, "type", MUTT_STR("Alert"));
-    mutt_buf_addf(b, ",\"severity\":%d",
-                  mutt_alert_severity_number(parts->severity));
-    add(b, "description", parts->message);
-    mutt_buf_addf(b, ",\"agent_time\":%lld", (long long) epoch(parts));
+    if (!mutt_time_parse(parts->event_timestamp.text, &at)) {
+        at = received_at;
+    }
+
+    /* the host's name without its closing quote */
+    MUTT_BUF_LIT(b, "{\"signature\":");
+    mutt_buf_add(b, host.data, host.len - 1);
+    MUTT_BUF_LIT(b, ":");
+    mutt_buf_add_int(b, rule_id);
+    MUTT_BUF_LIT(b, ":");
+    mutt_buf_add(b, hash, MUTT_HASH16_LEN);
+    MUTT_BUF_LIT(b, "\",\"source_id\":");
+    add(b, &parts->hostname);
+    MUTT_BUF_LIT(b, ",\"external_id\":");
+    add(b, &parts->event_id);
+    MUTT_BUF_LIT(b, ",\"manager\":\"MUTT\",\"source\":\"MUTT Alerter\","
+                    "\"class\":");
+    add(b, &parts->team);
+    MUTT_BUF_LIT(b, ",\"agent\":\"MUTT\","
+                    "\"agent_location\":\"Alerter Service\","
+                    "\"type\":\"Alert\",\"severity\":");
+    mutt_buf_add_int(b, mutt_alert_severity_number(parts->severity.text));
+    MUTT_BUF_LIT(b, ",\"description\":");
+    add(b, &parts->message);
+    MUTT_BUF_LIT(b, ",\"agent_time\":");
+    mutt_buf_add_int(b, at / MUTT_USEC_SEC);
     add_custom_info(b, parts, rule_id);
     MUTT_BUF_LIT(b, "}");
 
@@ -179,15 +233,15 @@ write_body(mutt_buf_t *b, const parts_t *parts, int64_t rule_id)
 static mutt_str_t
 key_of(const parts_t *parts, int64_t rule_id, mutt_pool_t *pool)
 {
+    mutt_str_t id = parts->event_id.text;
     char key[MUTT_UUID_LEN + 32];
 
-    if (rule_id > 0) {
-        (void) snprintf(key, sizeof(key), "%.*s:%lld",
-                        MUTT_STR_ARG(parts->event_id), (long long) rule_id);
-    } else {
-        (void) snprintf(key, sizeof(key), "%.*s",
-                        MUTT_STR_ARG(parts->event_id));
+    if (rule_id == 0) {
+        return mutt_pool_dup(pool, id);
     }
+
+    (void) snprintf(key, sizeof(key), "%.*s:%lld", MUTT_STR_ARG(id),
+                    (long long) rule_id);
 
     return mutt_pool_dup(pool, mutt_str(key));
 }
@@ -219,17 +273,21 @@ mutt_webhook_read(mutt_json_reader_t *reader, mutt_str_t element,
     }
 
     int64_t rule_id = mutt_str_count(parts.rule_id);
+    mutt_usec_t received_at = time_of(&parts.received_at);
     mutt_buf_t body;
 
     mutt_buf_init(&body, element.len * 8 + BODY_SLACK);
 
-    bool written = write_body(&body, &parts, rule_id);
+    /* mostly enough, and grown where it is not */
+    (void) mutt_buf_reserve(&body, element.len + BODY_MORE);
+
+    bool written = write_body(&body, &parts, rule_id, received_at);
     mutt_delivery_t d = {
         .attempts = mutt_str_count(parts.attempts),
-        .received_at = received_at(&parts),
-        .event_id = mutt_pool_dup(pool, parts.event_id),
-        .correlation_id = mutt_pool_dup(pool, parts.correlation_id),
-        .traceparent = mutt_pool_dup(pool, parts.traceparent),
+        .received_at = received_at,
+        .event_id = mutt_pool_dup(pool, parts.event_id.text),
+        .correlation_id = mutt_pool_dup(pool, parts.correlation_id.text),
+        .traceparent = mutt_pool_dup(pool, parts.traceparent.text),
         .idempotency_key = key_of(&parts, rule_id, pool),
         .body = mutt_pool_dup(pool, mutt_buf_str(&body)),
     };
