@@ -7,6 +7,7 @@
 
 #define DUE_MAX "100"
 #define NUMBER 24
+#define HEAD_MAX 160
 
 
 static mutt_str_t
@@ -150,6 +151,15 @@ sign_of(mutt_sign_t sign)
 }
 
 
+/* By this much of it an item is known: its ids are there. */
+static mutt_str_t
+head_of(mutt_str_t item)
+{
+    return (mutt_str_t) { item.data == NULL ? "" : item.data,
+                          item.len < HEAD_MAX ? item.len : HEAD_MAX };
+}
+
+
 /* The arguments of a settlement, and the texts in them. */
 typedef struct {
     mutt_str_t *args;
@@ -170,9 +180,9 @@ put(settlement_t *s, mutt_str_t arg)
 static bool
 begin_settlement(settlement_t *s, size_t n)
 {
-    /* six, and at most: an item, its payload and one number each */
+    /* nine, and at most: an item, its payload and one number each */
     *s = (settlement_t) {
-        .args = malloc((6 + 3 * n) * sizeof(mutt_str_t)),
+        .args = malloc((9 + 3 * n) * sizeof(mutt_str_t)),
         .codes = malloc(n + 1),
         .signs = malloc(n + 1),
         .numbers = malloc((n + 1) * NUMBER),
@@ -221,10 +231,11 @@ put_items(settlement_t *s, const mutt_settle_t *settles, size_t n)
 mutt_rc_t
 mutt_outbox_settle(mutt_queue_t *queue, const mutt_outbox_names_t *names,
                    const mutt_outbox_limits_t *limits,
+                   const mutt_outbox_run_t *oldest,
                    const mutt_settle_t *settles, size_t n,
                    mutt_settled_t *settled, mutt_err_t *err)
 {
-    char threshold[NUMBER];
+    char text[3][NUMBER];
     const mutt_reply_t *reply;
     settlement_t s;
 
@@ -236,7 +247,10 @@ mutt_outbox_settle(mutt_queue_t *queue, const mutt_outbox_names_t *names,
     put(&s, mutt_str(mutt_queue_id(queue)));
     put(&s, mutt_str(mutt_queue_token(queue)));
     put(&s, limits->breaker_enabled ? MUTT_STR("1") : MUTT_STR("0"));
-    put(&s, number(threshold, limits->breaker_threshold));
+    put(&s, number(text[0], limits->breaker_threshold));
+    put(&s, number(text[1], (int64_t) oldest->n));
+    put(&s, number(text[2], (int64_t) oldest->held));
+    put(&s, head_of(oldest->newest));
     put(&s, (mutt_str_t) { s.codes, n });
     put(&s, (mutt_str_t) { s.signs, n });
     put_items(&s, settles, n);

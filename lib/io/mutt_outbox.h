@@ -2,9 +2,10 @@
  * The forwarder's end of the alert queue.  Admission is one script: breaker,
  * shared sliding limit and pop together, on Redis' clock, so that an alert
  * is taken only when it may be sent at once and parks in the queue, its
- * attempts untouched, when it may not.  Settling is item by item, by value:
- * the processing list is bounded by moog_max_inflight, and equal items are
- * the same alert.
+ * attempts untouched, when it may not.  Settling is in
+ * whatever order the answers came: the oldest deliveries by their number, any
+ * other alert by value, since the processing list is bounded by
+ * moog_max_inflight and equal items are the same alert.
  */
 
 #ifndef MUTT_OUTBOX_H
@@ -73,6 +74,16 @@ typedef struct {
     int64_t hold_ms;    /* BACK: > 0: hold all forwarders that long (429) */
 } mutt_settle_t;
 
+/*
+ * Delivered alerts that are settled by their number, as they lie together at
+ * the old end of the processing list.
+ */
+typedef struct {
+    size_t n;          /* how many; 0: none */
+    size_t held;       /* items in the whole list, as far as is known */
+    mutt_str_t newest; /* the newest of the n */
+} mutt_outbox_run_t;
+
 typedef struct {
     size_t moved;                  /* items this call settled */
     mutt_breaker_state_t from, to; /* from != to: a transition */
@@ -85,9 +96,14 @@ MUTT_CHECKED mutt_rc_t mutt_outbox_admit(mutt_queue_t *queue,
                                          mutt_admission_t *admission,
                                          mutt_err_t *err);
 
+/*
+ * Settles a run of deliveries and n other alerts.  MUTT_STALE: the list is not
+ * as the run says, and nothing was settled.
+ */
 MUTT_CHECKED mutt_rc_t mutt_outbox_settle(mutt_queue_t *queue,
                                           const mutt_outbox_names_t *names,
                                           const mutt_outbox_limits_t *limits,
+                                          const mutt_outbox_run_t *oldest,
                                           const mutt_settle_t *settles,
                                           size_t n, mutt_settled_t *settled,
                                           mutt_err_t *err);

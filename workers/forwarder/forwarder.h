@@ -19,9 +19,13 @@
 
 /* An alert in hand. */
 typedef struct slot_s {
-    struct slot_s *next; /* of those that are free, or done */
+    struct slot_s *next;  /* of those that are free, or done */
+    struct slot_s *older; /* its neighbours in the processing list */
+    struct slot_s *newer;
+    bool placed; /* it is in that list, as far as is known */
     bool used;
-    bool done; /* settle says what is to happen */
+    bool done;   /* settle says what is to happen */
+    bool in_run; /* it is settled with the oldest of the list */
     bool probe;
     int key; /* of the two it was sent with */
     mutt_pool_t *pool;
@@ -45,6 +49,10 @@ typedef struct {
     slot_t slots[SLOTS];
     slot_t *free;
     size_t used;
+    slot_t *oldest; /* of the processing list */
+    slot_t *newest;
+    size_t placed;
+    bool ordered; /* nothing else is in it, and the order is its */
     slot_t *done; /* to be settled */
     size_t n_done;
     mutt_usec_t done_at; /* since when there are some */
@@ -66,12 +74,23 @@ slot_t *forwarder_take_slot(forwarder_t *f, mutt_str_t item);
 
 void forwarder_free_slot(forwarder_t *f, slot_t *slot);
 
-/* All that was done is settled. */
-void forwarder_free_done(forwarder_t *f);
-
 /* Nothing is to be done any more for this alert but to settle it. */
 void forwarder_decide(forwarder_t *f, slot_t *slot, mutt_sent_t sent,
                       mutt_sign_t sign);
+
+/* order.c */
+
+/* An alert is the newest of the processing list. */
+void forwarder_place(forwarder_t *f, slot_t *slot);
+
+/* An alert has left the processing list, by its position. */
+void forwarder_displace(forwarder_t *f, slot_t *slot);
+
+/* An alert has left it by its value: of equal ones it was the oldest. */
+void forwarder_displace_equal(forwarder_t *f, slot_t *slot);
+
+/* Nothing is known of the processing list. */
+void forwarder_forget_order(forwarder_t *f);
 
 /* admit.c */
 

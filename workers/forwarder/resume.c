@@ -1,11 +1,46 @@
 #include "forwarder.h"
 
 
+/* The alert that an item of the list is; one for each, if there are equals. */
+static slot_t *
+find(forwarder_t *f, mutt_str_t item)
+{
+    for (size_t k = 0; k < SLOTS; k++) {
+        slot_t *slot = &f->slots[k];
+
+        if (slot->used && !slot->placed && mutt_str_eq(slot->item, item)) {
+            return slot;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* What was done and is no longer listed. */
+static void
+free_settled(forwarder_t *f)
+{
+    slot_t **at = &f->done;
+
+    while (*at != NULL) {
+        slot_t *slot = *at;
+
+        if (slot->placed) {
+            at = &slot->next;
+        } else {
+            *at = slot->next;
+            f->n_done--;
+            forwarder_free_slot(f, slot);
+        }
+    }
+}
+
+
 mutt_rc_t
 forwarder_resume(mutt_run_t *run, mutt_err_t *err)
 {
     forwarder_t *f = mutt_run_ctx(run);
-    bool listed[SLOTS] = { false };
     mutt_str_t *items;
     size_t n;
 
@@ -18,49 +53,31 @@ forwarder_resume(mutt_run_t *run, mutt_err_t *err)
         return rc;
     }
 
-    mutt_str_t *unknown = mutt_pool_alloc(f->pool, (n + 1) * sizeof(*unknown));
-    size_t n_unknown = 0;
+    slot_t **slots = mutt_pool_calloc(f->pool, (n + 1) * sizeof(slot_t *));
 
-    if (unknown == NULL) {
+    if (slots == NULL) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory to resume");
     }
 
+    forwarder_forget_order(f);
+
     for (size_t i = 0; i < n; i++) {
-        size_t k = 0;
+        slots[i] = find(f, items[i]);
 
-        while (k < SLOTS && (!f->slots[k].used || listed[k] ||
-                             !mutt_str_eq(f->slots[k].item, items[i]))) {
-            k++;
-        }
-
-        if (k < SLOTS) {
-            listed[k] = true;
-        } else {
-            unknown[n_unknown++] = items[i];
+        if (slots[i] != NULL) {
+            slots[i]->placed = true;
         }
     }
 
-    slot_t *done = f->done;
+    free_settled(f);
+    f->ordered = true;
 
-    f->done = NULL;
-    f->n_done = 0;
-
-    while (done != NULL) {
-        slot_t *slot = done;
-
-        done = slot->next;
-
-        if (listed[slot - f->slots]) {
-            slot->next = f->done;
-            f->done = slot;
-            f->n_done++;
+    for (size_t i = 0; i < n; i++) {
+        if (slots[i] != NULL) {
+            forwarder_place(f, slots[i]);
         } else {
-            forwarder_free_slot(f, slot);
+            forwarder_take(run, f, items[i], false);
         }
-    }
-
-    for (size_t i = 0; i < n_unknown; i++) {
-        forwarder_take(run, f, unknown[i], false);
     }
 
     return MUTT_OK;

@@ -43,11 +43,13 @@ forwarder_take(mutt_run_t *run, forwarder_t *f, mutt_str_t item, bool probe)
 
     /* it stays in the processing list, where recovery finds it */
     if (slot == NULL) {
+        f->ordered = false;
         mutt_log(mutt_run_log(run), MUTT_LOG_ERROR, "queue",
                  "out of memory for an alert, it waits for recovery");
         return;
     }
 
     slot->probe = probe;
+    forwarder_place(f, slot);
     send_alert(run, f, slot);
 }

@@ -19,6 +19,56 @@ worth_settling(const forwarder_t *f)
 }
 
 
+/*
+ * The oldest alerts in hand, as far as they are done, if all that is done is
+ * delivered: then they need not be settled one by one.
+ */
+static mutt_outbox_run_t
+find_run(forwarder_t *f)
+{
+    mutt_outbox_run_t found = { .held = f->placed };
+    slot_t *slot = f->ordered && !f->urgent ? f->oldest : NULL;
+
+    for (slot_t *done = f->done; done != NULL; done = done->next) {
+        done->in_run = false;
+    }
+
+    while (slot != NULL && slot->done) {
+        slot->in_run = true;
+        found.n++;
+        found.newest = slot->item;
+        slot = slot->newer;
+    }
+
+    return found;
+}
+
+
+/* What is in the list no more is settled. */
+static void
+free_done(forwarder_t *f)
+{
+    while (f->oldest != NULL && f->oldest->in_run) {
+        forwarder_displace(f, f->oldest);
+    }
+
+    while (f->done != NULL) {
+        slot_t *slot = f->done;
+
+        f->done = slot->next;
+
+        if (!slot->in_run) {
+            forwarder_displace_equal(f, slot);
+        }
+
+        forwarder_free_slot(f, slot);
+    }
+
+    f->n_done = 0;
+    f->urgent = false;
+}
+
+
 /* Settles all that is done, in one step of Redis. */
 static mutt_rc_t
 settle(mutt_run_t *run, forwarder_t *f, mutt_err_t *err)
@@ -26,21 +76,31 @@ settle(mutt_run_t *run, forwarder_t *f, mutt_err_t *err)
     mutt_settle_t settles[SLOTS];
     mutt_settled_t settled;
     mutt_outbox_limits_t limits = forwarder_limits(run);
-    size_t n = f->n_done;
+    mutt_outbox_run_t oldest = find_run(f);
+    size_t n = f->n_done - oldest.n;
+    size_t at = n;
 
     /* the one that was done first goes first */
     for (slot_t *slot = f->done; slot != NULL; slot = slot->next) {
-        settles[--n] = slot->settle;
+        if (!slot->in_run) {
+            settles[--at] = slot->settle;
+        }
     }
 
     mutt_rc_t rc = mutt_outbox_settle(mutt_run_queue(run), &f->names, &limits,
-                                      settles, f->n_done, &settled, err);
+                                      &oldest, settles, n, &settled, err);
+
+    if (rc == MUTT_STALE) {
+        mutt_log(mutt_run_log(run), MUTT_LOG_WARNING, "queue",
+                 "the processing list is not what it was, it is read again");
+        return forwarder_resume(run, err);
+    }
 
     if (rc != MUTT_OK) {
         return rc;
     }
 
-    forwarder_free_done(f);
+    free_done(f);
     forwarder_tell_breaker(run, f, settled.from, settled.to);
 
     return MUTT_OK;

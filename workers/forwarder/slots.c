@@ -30,6 +30,8 @@ forwarder_take_slot(forwarder_t *f, mutt_str_t item)
     slot->used = true;
     slot->done = false;
     slot->probe = false;
+    slot->placed = false;
+    slot->in_run = false;
     f->used++;
 
     return slot;
@@ -45,21 +47,6 @@ forwarder_free_slot(forwarder_t *f, slot_t *slot)
     slot->next = f->free;
     f->free = slot;
     f->used--;
-}
-
-
-void
-forwarder_free_done(forwarder_t *f)
-{
-    while (f->done != NULL) {
-        slot_t *slot = f->done;
-
-        f->done = slot->next;
-        forwarder_free_slot(f, slot);
-    }
-
-    f->n_done = 0;
-    f->urgent = false;
 }
 
 

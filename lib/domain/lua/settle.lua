@@ -1,30 +1,35 @@
 #!lua flags=allow-oom
--- Settles alerts one by one, in whatever order their answers came.
+-- Settles alerts, in whatever order their answers came: the oldest by their
+-- number, if they are delivered, any others one by one.
 --
 -- KEYS  1 processing list, 2 fence, 3 ledger, 4 alert queue, 5 retries,
 --       6 dead letters, 7 dead, 8 breaker, 9 rate limit
--- ARGV  id, token, breaker enabled 0/1, breaker_threshold, the codes of the
---       items as one word, their signs as another; the items; then, of those
---       whose code has more to say, in order, what that is
+-- ARGV  id, token, breaker enabled 0/1, breaker_threshold, how many of the
+--       oldest items are delivered, how many there are in the list, how the
+--       newest of the delivered begins; the codes of the others as one word,
+--       their signs as another; those items; then, of those whose code has
+--       more to say, in order, what that is
 --       codes: W delivered, B back as it was, R retry: payload, delay ms,
 --       D dead letters: payload, Q dead: payload, H as B, and all hold: hold ms
 --       signs: . none, + good, - bad
--- Returns {"OK", items moved, breaker state before, after}, or {"FENCED",
---       token or ""}
+-- Returns {"OK", items moved, breaker state before, after}, {"STALE"} when the
+--       list is another than the oldest were counted in, or {"FENCED", token
+--       or ""}
 --
--- By value, not by position: the list is bounded by moog_max_inflight, and
--- equal items are the same alert.  An item that is not there was settled
--- before and is passed over, its sign too.
+-- The others by value, not by position: the list is bounded by
+-- moog_max_inflight, and equal items are the same alert.  An item that is not
+-- there was settled before and is passed over, its sign too.
 
 local processing, fence, ledger, queue = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local retries, dlq, dead = KEYS[5], KEYS[6], KEYS[7]
 local breaker, rate = KEYS[8], KEYS[9]
 local id, token = ARGV[1], ARGV[2]
 local enabled, threshold = ARGV[3] == '1', tonumber(ARGV[4])
-local codes, signs = ARGV[5], ARGV[6]
+local oldest, held, begins = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local codes, signs = ARGV[8], ARGV[9]
 local n = #(codes or '')
 
-local HEAD = 6
+local HEAD = 9
 
 local current = redis.call('HGET', fence, id)
 if current ~= token then
@@ -36,14 +41,26 @@ if not signs or #signs ~= n or #ARGV < HEAD + n then
 end
 
 local wanted = {
-    [processing] = 'list', [queue] = 'list', [dlq] = 'list', [dead] = 'list',
-    [retries] = 'zset', [ledger] = 'hash', [breaker] = 'hash',
-    [rate] = 'hash',
+    [processing] = 'list', [ledger] = 'hash', [breaker] = 'hash',
 }
+if string.find(codes, '[^W]') then
+    wanted[queue], wanted[dlq], wanted[dead] = 'list', 'list', 'list'
+    wanted[retries], wanted[rate] = 'zset', 'hash'
+end
 for key, kind in pairs(wanted) do
     local t = redis.call('TYPE', key).ok
     if t ~= 'none' and t ~= kind then
         return redis.error_reply('WRONGTYPE ' .. key .. ' is no ' .. kind)
+    end
+end
+
+if oldest > 0 then
+    if redis.call('LLEN', processing) ~= held or held < oldest then
+        return {'STALE'}
+    end
+    local newest = redis.call('LINDEX', processing, -oldest)
+    if string.sub(newest, 1, #begins) ~= begins then
+        return {'STALE'}
     end
 end
 
@@ -80,6 +97,12 @@ end
 local moved, delivered, died = 0, 0, 0
 local more = HEAD + n + 1
 local more_of = {R = 2, D = 1, Q = 1, H = 1}
+
+if oldest > 0 then
+    redis.call('LTRIM', processing, 0, -(oldest + 1))
+    moved, delivered = oldest, oldest
+    judge('+')
+end
 
 for i = 1, n do
     local item = ARGV[HEAD + i]
