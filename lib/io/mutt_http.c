@@ -552,9 +552,10 @@ keep_time(mutt_http_t *h, int *running)
 }
 
 
-/* Lets those requests go on whose sockets are ready. */
+/* Lets those requests go on whose sockets are ready; beside is not libcurl's.
+ */
 static CURLMcode
-serve(mutt_http_t *h, int *running)
+serve(mutt_http_t *h, int beside, int *running)
 {
     CURLMcode code = CURLM_OK;
     int fd;
@@ -562,6 +563,10 @@ serve(mutt_http_t *h, int *running)
 
     while (code == CURLM_OK && mutt_sockets_next(h->sockets, &fd, &events)) {
         int bits = 0;
+
+        if (fd == beside) {
+            continue;
+        }
 
         if ((events & (POLLIN | POLLHUP)) != 0) {
             bits |= CURL_CSELECT_IN;
@@ -598,17 +603,33 @@ wait_of(const mutt_http_t *h, int wait_ms)
 }
 
 
-/* Only what is ready is looked at, however many requests are in flight. */
 mutt_rc_t
 mutt_http_turn(mutt_http_t *http, int wait_ms, mutt_err_t *err)
+{
+    return mutt_http_turn_beside(http, wait_ms, -1, err);
+}
+
+
+/* Only what is ready is looked at, however many requests are in flight. */
+mutt_rc_t
+mutt_http_turn_beside(mutt_http_t *http, int wait_ms, int fd, mutt_err_t *err)
 {
     int running = (int) http->inflight;
     CURLMcode code = keep_time(http, &running);
     bool done = (size_t) running < http->inflight;
 
+    /* without memory for it nobody waits */
+    if (fd >= 0 && !mutt_sockets_watch(http->sockets, fd, POLLIN)) {
+        wait_ms = 0;
+    }
+
     if (code == CURLM_OK &&
         mutt_sockets_poll(http->sockets, done ? 0 : wait_of(http, wait_ms))) {
-        code = serve(http, &running);
+        code = serve(http, fd, &running);
+    }
+
+    if (fd >= 0) {
+        (void) mutt_sockets_watch(http->sockets, fd, 0);
     }
 
     if (code == CURLM_OK) {

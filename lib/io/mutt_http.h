@@ -85,6 +85,11 @@ size_t mutt_http_inflight(const mutt_http_t *http);
 MUTT_CHECKED mutt_rc_t mutt_http_turn(mutt_http_t *http, int wait_ms,
                                       mutt_err_t *err);
 
+/* As mutt_http_turn(), and less also when there is something to read from a
+ * socket that is not libcurl's; -1: none. */
+MUTT_CHECKED mutt_rc_t mutt_http_turn_beside(mutt_http_t *http, int wait_ms,
+                                             int fd, mutt_err_t *err);
+
 /* The next request that is done; false when there is none. */
 bool mutt_http_next(mutt_http_t *http, mutt_http_done_t *done);
 

@@ -54,13 +54,11 @@ copy_items(const mutt_reply_t *reply, size_t first, mutt_pool_t *pool,
 
 
 mutt_rc_t
-mutt_outbox_admit(mutt_queue_t *queue, const mutt_outbox_names_t *names,
-                  const mutt_outbox_limits_t *limits, size_t max,
-                  mutt_pool_t *pool, mutt_admission_t *admission,
-                  mutt_err_t *err)
+mutt_outbox_begin_admit(mutt_queue_t *queue, const mutt_outbox_names_t *names,
+                        const mutt_outbox_limits_t *limits, size_t max,
+                        mutt_err_t *err)
 {
     char text[5][NUMBER];
-    const mutt_reply_t *reply;
     const mutt_str_t keys[] = {
         names->queue,
         mutt_str(mutt_queue_processing(queue)),
@@ -81,8 +79,17 @@ mutt_outbox_admit(mutt_queue_t *queue, const mutt_outbox_names_t *names,
         number(text[4], limits->probe_timeout_ms),
     };
 
-    mutt_rc_t rc = mutt_redis_script(mutt_queue_redis(queue), MUTT_SCRIPT_ADMIT,
-                                     7, keys, 8, args, &reply, err);
+    return mutt_redis_script_begin(mutt_queue_redis(queue), MUTT_SCRIPT_ADMIT,
+                                   7, keys, 8, args, err);
+}
+
+
+mutt_rc_t
+mutt_outbox_end_admit(mutt_queue_t *queue, mutt_pool_t *pool,
+                      mutt_admission_t *admission, mutt_err_t *err)
+{
+    const mutt_reply_t *reply;
+    mutt_rc_t rc = mutt_redis_script_end(mutt_queue_redis(queue), &reply, err);
 
     if (rc == MUTT_OK) {
         rc = mutt_queue_check_fence(queue, reply, err);
@@ -229,14 +236,13 @@ put_items(settlement_t *s, const mutt_settle_t *settles, size_t n)
 
 
 mutt_rc_t
-mutt_outbox_settle(mutt_queue_t *queue, const mutt_outbox_names_t *names,
-                   const mutt_outbox_limits_t *limits,
-                   const mutt_outbox_run_t *oldest,
-                   const mutt_settle_t *settles, size_t n,
-                   mutt_settled_t *settled, mutt_err_t *err)
+mutt_outbox_begin_settle(mutt_queue_t *queue, const mutt_outbox_names_t *names,
+                         const mutt_outbox_limits_t *limits,
+                         const mutt_outbox_run_t *oldest,
+                         const mutt_settle_t *settles, size_t n,
+                         mutt_err_t *err)
 {
     char text[3][NUMBER];
-    const mutt_reply_t *reply;
     settlement_t s;
 
     if (!begin_settlement(&s, n)) {
@@ -266,11 +272,21 @@ mutt_outbox_settle(mutt_queue_t *queue, const mutt_outbox_names_t *names,
         key(MUTT_KEY_BREAKER),
         key(MUTT_KEY_RATE_MOOG),
     };
-    mutt_rc_t rc =
-        mutt_redis_script(mutt_queue_redis(queue), MUTT_SCRIPT_SETTLE, 9, keys,
-                          s.n, s.args, &reply, err);
+    mutt_rc_t rc = mutt_redis_script_begin(
+        mutt_queue_redis(queue), MUTT_SCRIPT_SETTLE, 9, keys, s.n, s.args, err);
 
     end_settlement(&s);
+
+    return rc;
+}
+
+
+mutt_rc_t
+mutt_outbox_end_settle(mutt_queue_t *queue, mutt_settled_t *settled,
+                       mutt_err_t *err)
+{
+    const mutt_reply_t *reply;
+    mutt_rc_t rc = mutt_redis_script_end(mutt_queue_redis(queue), &reply, err);
 
     if (rc == MUTT_OK) {
         rc = mutt_queue_check_fence(queue, reply, err);

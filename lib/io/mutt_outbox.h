@@ -89,24 +89,36 @@ typedef struct {
     mutt_breaker_state_t from, to; /* from != to: a transition */
 } mutt_settled_t;
 
-MUTT_CHECKED mutt_rc_t mutt_outbox_admit(mutt_queue_t *queue,
-                                         const mutt_outbox_names_t *names,
-                                         const mutt_outbox_limits_t *limits,
-                                         size_t max, mutt_pool_t *pool,
-                                         mutt_admission_t *admission,
-                                         mutt_err_t *err);
+/*
+ * Both calls are begun, and ended, in this order; what has begun has to be
+ * ended, in any case but MUTT_UNAVAIL and MUTT_TIMEOUT, which end all.  A
+ * settlement may be begun alone, and so may an admission.
+ *
+ * Settles a run of deliveries and n other alerts.
+ */
+MUTT_CHECKED mutt_rc_t mutt_outbox_begin_settle(
+    mutt_queue_t *queue, const mutt_outbox_names_t *names,
+    const mutt_outbox_limits_t *limits, const mutt_outbox_run_t *oldest,
+    const mutt_settle_t *settles, size_t n, mutt_err_t *err);
+
+/* Takes as many alerts as may be sent now, at most max. */
+MUTT_CHECKED mutt_rc_t mutt_outbox_begin_admit(
+    mutt_queue_t *queue, const mutt_outbox_names_t *names,
+    const mutt_outbox_limits_t *limits, size_t max, mutt_err_t *err);
 
 /*
- * Settles a run of deliveries and n other alerts.  MUTT_STALE: the list is not
- * as the run says, and nothing was settled.
+ * MUTT_STALE: the list is not as the run says, and nothing was settled.
+ * MUTT_AGAIN: to be begun again, nothing was done.
  */
-MUTT_CHECKED mutt_rc_t mutt_outbox_settle(mutt_queue_t *queue,
-                                          const mutt_outbox_names_t *names,
-                                          const mutt_outbox_limits_t *limits,
-                                          const mutt_outbox_run_t *oldest,
-                                          const mutt_settle_t *settles,
-                                          size_t n, mutt_settled_t *settled,
-                                          mutt_err_t *err);
+MUTT_CHECKED mutt_rc_t mutt_outbox_end_settle(mutt_queue_t *queue,
+                                              mutt_settled_t *settled,
+                                              mutt_err_t *err);
+
+/* MUTT_AGAIN: to be begun again, nothing was done. */
+MUTT_CHECKED mutt_rc_t mutt_outbox_end_admit(mutt_queue_t *queue,
+                                             mutt_pool_t *pool,
+                                             mutt_admission_t *admission,
+                                             mutt_err_t *err);
 
 /* What is in this worker's processing list, after a reconnection. */
 MUTT_CHECKED mutt_rc_t mutt_outbox_resume(mutt_queue_t *queue,

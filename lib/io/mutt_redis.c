@@ -1,6 +1,7 @@
 #include "mutt_redis.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,6 +26,12 @@
 #define PATIENCE_MAX 8
 #define CALM 10
 
+/* A script that was called and has not answered yet. */
+typedef struct {
+    mutt_script_t script;
+    mutt_usec_t deadline;
+} begun_t;
+
 struct mutt_redis_s {
     const mutt_settings_t *settings;
     char name[NAME_SIZE];
@@ -40,6 +47,8 @@ struct mutt_redis_s {
     mutt_pool_t *pool; /* of the last reply */
     char sha[MUTT_SCRIPT_COUNT][41];
     char *input;
+    begun_t begun[MUTT_REDIS_BEGUN]; /* the first of them first */
+    size_t n_begun;
     unsigned patience; /* a call may take so many timeouts */
     unsigned calm;     /* scripts answered in time since the last that wasn't */
 };
@@ -197,6 +206,7 @@ mutt_redis_close(mutt_redis_t *redis)
 
     mutt_transport_close(redis->transport);
     redis->transport = NULL;
+    redis->n_begun = 0;
 }
 
 
@@ -447,6 +457,11 @@ mutt_rc_t
 mutt_redis_call(mutt_redis_t *redis, size_t argc, const mutt_str_t *argv,
                 unsigned extra_ms, const mutt_reply_t **reply, mutt_err_t *err)
 {
+    /* its reply would be taken for another's */
+    if (redis->n_begun > 0) {
+        mutt_redis_close(redis);
+    }
+
     if (redis->transport == NULL) {
         return not_connected(redis, err);
     }
@@ -610,27 +625,182 @@ script_error(const mutt_reply_t *reply, mutt_script_t script, mutt_err_t *err)
 }
 
 
-mutt_rc_t
-mutt_redis_script(mutt_redis_t *redis, mutt_script_t script, size_t n_keys,
-                  const mutt_str_t *keys, size_t n_args, const mutt_str_t *args,
-                  const mutt_reply_t **reply, mutt_err_t *err)
+/* A call by the SHA, which is filled in later; NULL: no memory. */
+static mutt_str_t *
+write_call(char count[16], size_t n_keys, const mutt_str_t *keys, size_t n_args,
+           const mutt_str_t *args)
 {
-    const mutt_script_text_t *text = &mutt_scripts[script];
-    size_t argc = 3 + n_keys + n_args;
-    mutt_str_t *argv = malloc(argc * sizeof(mutt_str_t));
-    char count[16];
-    mutt_rc_t rc = MUTT_OK;
+    mutt_str_t *argv = malloc((3 + n_keys + n_args) * sizeof(mutt_str_t));
 
     if (argv == NULL) {
-        return mutt_fail(err, MUTT_NOMEM, "out of memory for a script call");
+        return NULL;
     }
 
-    (void) snprintf(count, sizeof(count), "%zu", n_keys);
+    (void) snprintf(count, 16, "%zu", n_keys);
 
     argv[0] = MUTT_STR("EVALSHA");
     argv[2] = mutt_str(count);
     memcpy(argv + 3, keys, n_keys * sizeof(mutt_str_t));
     memcpy(argv + 3 + n_keys, args, n_args * sizeof(mutt_str_t));
+
+    return argv;
+}
+
+
+/* A call with the script's text, which may be flushed at any time. */
+static void
+call_by_text(mutt_str_t *argv, mutt_script_t script)
+{
+    const mutt_script_text_t *text = &mutt_scripts[script];
+
+    argv[0] = MUTT_STR("EVAL");
+    argv[1] = (mutt_str_t) { text->text, text->len };
+}
+
+
+/* A script was answered in time. */
+static void
+calm_down(mutt_redis_t *r)
+{
+    if (++r->calm >= CALM) {
+        r->patience = 1;
+    }
+}
+
+
+static bool
+is_forgotten(const mutt_reply_t *reply)
+{
+    return reply->type == MUTT_REPLY_ERROR &&
+           strncmp(reply->str.data, "NOSCRIPT", 8) == 0;
+}
+
+
+static mutt_rc_t
+no_memory(mutt_err_t *err)
+{
+    return mutt_fail(err, MUTT_NOMEM, "out of memory for a script call");
+}
+
+
+mutt_rc_t
+mutt_redis_script_begin(mutt_redis_t *redis, mutt_script_t script,
+                        size_t n_keys, const mutt_str_t *keys, size_t n_args,
+                        const mutt_str_t *args, mutt_err_t *err)
+{
+    char count[16];
+    mutt_rc_t rc = MUTT_OK;
+
+    if (redis->n_begun == MUTT_REDIS_BEGUN) {
+        return mutt_fail(err, MUTT_BUG, "redis: too many calls");
+    }
+
+    if (redis->sha[script][0] == '\0' && redis->n_begun == 0) {
+        rc = load_script(redis, script, err);
+    }
+
+    if (rc == MUTT_OK && redis->transport == NULL) {
+        rc = not_connected(redis, err);
+    }
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    mutt_str_t *argv = write_call(count, n_keys, keys, n_args, args);
+
+    if (argv == NULL) {
+        return no_memory(err);
+    }
+
+    argv[1] = mutt_str(redis->sha[script]);
+
+    if (argv[1].len == 0) {
+        call_by_text(argv, script);
+    }
+
+    begun_t *begun = &redis->begun[redis->n_begun];
+
+    begun->script = script;
+    begun->deadline = deadline_of(redis, 0);
+
+    if (redis->n_begun == 0) {
+        drop_reply(redis);
+    }
+
+    MUTT_PASS_SCOPE(mutt_scripts[script].name);
+    rc = send_command(redis, 3 + n_keys + n_args, argv, &begun->deadline, err);
+    MUTT_PASS_SCOPE(NULL);
+    free(argv);
+
+    if (rc == MUTT_OK) {
+        redis->n_begun++;
+    }
+
+    return rc;
+}
+
+
+bool
+mutt_redis_script_ready(const mutt_redis_t *redis)
+{
+    struct pollfd p = { .fd = mutt_redis_fd(redis), .events = POLLIN };
+
+    return redis->n_begun == 0 || mutt_redis_pending(redis) ||
+           poll(&p, 1, 0) != 0 || mutt_time_mono() >= redis->begun[0].deadline;
+}
+
+
+mutt_rc_t
+mutt_redis_script_end(mutt_redis_t *redis, const mutt_reply_t **reply,
+                      mutt_err_t *err)
+{
+    if (redis->n_begun == 0) {
+        return not_connected(redis, err);
+    }
+
+    begun_t begun = redis->begun[0];
+
+    redis->begun[0] = redis->begun[1];
+    redis->n_begun--;
+    drop_reply(redis);
+
+    MUTT_PASS_SCOPE(mutt_scripts[begun.script].name);
+
+    mutt_rc_t rc = take_reply(redis, begun.deadline, reply, err);
+
+    MUTT_PASS_SCOPE(NULL);
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    calm_down(redis);
+
+    if (is_forgotten(*reply)) {
+        redis->sha[begun.script][0] = '\0';
+        return MUTT_AGAIN;
+    }
+
+    return (*reply)->type == MUTT_REPLY_ERROR
+               ? script_error(*reply, begun.script, err)
+               : MUTT_OK;
+}
+
+
+mutt_rc_t
+mutt_redis_script(mutt_redis_t *redis, mutt_script_t script, size_t n_keys,
+                  const mutt_str_t *keys, size_t n_args, const mutt_str_t *args,
+                  const mutt_reply_t **reply, mutt_err_t *err)
+{
+    size_t argc = 3 + n_keys + n_args;
+    char count[16];
+    mutt_str_t *argv = write_call(count, n_keys, keys, n_args, args);
+    mutt_rc_t rc = MUTT_OK;
+
+    if (argv == NULL) {
+        return no_memory(err);
+    }
 
     if (redis->sha[script][0] == '\0') {
         rc = load_script(redis, script, err);
@@ -639,26 +809,24 @@ mutt_redis_script(mutt_redis_t *redis, mutt_script_t script, size_t n_keys,
     argv[1] = mutt_str(redis->sha[script]);
 
     for (int attempt = 0; rc == MUTT_OK && attempt < 2; attempt++) {
-        /* its text is sent along once the cache was flushed, as it may be
-         * flushed again between a load and the call */
+        /* the cache may be flushed again between a load and the call */
         if (attempt > 0) {
-            argv[0] = MUTT_STR("EVAL");
-            argv[1] = (mutt_str_t) { text->text, text->len };
+            call_by_text(argv, script);
         }
 
         MUTT_PASS_SCOPE(mutt_scripts[script].name);
         rc = mutt_redis_call(redis, argc, argv, 0, reply, err);
         MUTT_PASS_SCOPE(NULL);
 
-        if (rc == MUTT_OK && ++redis->calm >= CALM) {
-            redis->patience = 1;
+        if (rc == MUTT_OK) {
+            calm_down(redis);
         }
 
         if (rc != MUTT_OK || (*reply)->type != MUTT_REPLY_ERROR) {
             break;
         }
 
-        if (strncmp((*reply)->str.data, "NOSCRIPT", 8) != 0) {
+        if (!is_forgotten(*reply)) {
             rc = script_error(*reply, script, err);
         }
     }

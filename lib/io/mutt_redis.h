@@ -85,4 +85,28 @@ MUTT_CHECKED mutt_rc_t mutt_redis_script(mutt_redis_t *redis,
                                          const mutt_reply_t **reply,
                                          mutt_err_t *err);
 
+/* Calls of scripts that may be under way. */
+#define MUTT_REDIS_BEGUN 2
+
+/*
+ * Sends a script's call and does not wait for its reply, which
+ * mutt_redis_script_end() takes, one for each call, in their order.  Any other
+ * call before that closes the connection: MUTT_UNAVAIL.
+ */
+MUTT_CHECKED mutt_rc_t
+mutt_redis_script_begin(mutt_redis_t *redis, mutt_script_t script,
+                        size_t n_keys, const mutt_str_t *keys, size_t n_args,
+                        const mutt_str_t *args, mutt_err_t *err);
+
+/* Whether taking the reply needs no waiting: it arrives, or is too late. */
+bool mutt_redis_script_ready(const mutt_redis_t *redis);
+
+/*
+ * As mutt_redis_script(), of the call that began first.  MUTT_AGAIN: Redis had
+ * forgotten the script and has done nothing; to be begun anew.
+ */
+MUTT_CHECKED mutt_rc_t mutt_redis_script_end(mutt_redis_t *redis,
+                                             const mutt_reply_t **reply,
+                                             mutt_err_t *err);
+
 #endif

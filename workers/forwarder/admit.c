@@ -1,9 +1,11 @@
+/* Taking what may be sent. */
+
 #include "forwarder.h"
 
 #include "core/mutt_failpoint.h"
 
-/* a queue that is held is looked at again after this, if not before */
-#define HELD_MS 50
+/* for so long after the last alert the queue is looked at often */
+#define IDLE_AFTER (1000 * 1000)
 
 
 mutt_outbox_limits_t
@@ -28,23 +30,44 @@ forwarder_limits(mutt_run_t *run)
 
 
 mutt_rc_t
-forwarder_admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, size_t *taken,
-                mutt_err_t *err)
+forwarder_begin_admit(mutt_run_t *run, forwarder_t *f, size_t room,
+                      mutt_err_t *err)
 {
-    size_t most = (size_t) mutt_set_int(mutt_run_settings(run),
-                                        MUTT_SET_MOOG_MAX_INFLIGHT);
     mutt_outbox_limits_t limits = forwarder_limits(run);
-    mutt_admission_t admission;
 
-    *taken = 0;
+    return mutt_outbox_begin_admit(mutt_run_queue(run), &f->names, &limits,
+                                   room, err);
+}
 
-    if (f->used >= most || now < f->held_until) {
-        f->more = f->more && f->used >= most;
-        return MUTT_OK;
+
+/* When the queue is looked at again: at once if there is more in it, else after
+ * a while that gets longer when it has been empty for long. */
+static void
+plan_look(forwarder_t *f, mutt_usec_t now, size_t taken)
+{
+    if (taken > 0) {
+        f->taken_at = now;
+        f->idle_ms = IDLE_FIRST_MS;
     }
 
-    mutt_rc_t rc = mutt_outbox_admit(mutt_run_queue(run), &f->names, &limits,
-                                     most - f->used, f->pool, &admission, err);
+    f->look_at = f->more ? now : now + f->idle_ms * 1000;
+
+    if (f->used > 0 || now - f->taken_at < IDLE_AFTER) {
+        f->idle_ms = IDLE_FIRST_MS;
+    } else {
+        f->idle_ms =
+            f->idle_ms * 2 > IDLE_LAST_MS ? IDLE_LAST_MS : f->idle_ms * 2;
+    }
+}
+
+
+mutt_rc_t
+forwarder_end_admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now,
+                    mutt_err_t *err)
+{
+    mutt_admission_t admission;
+    mutt_rc_t rc =
+        mutt_outbox_end_admit(mutt_run_queue(run), f->pool, &admission, err);
 
     if (rc != MUTT_OK) {
         return rc;
@@ -55,7 +78,7 @@ forwarder_admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, size_t *taken,
 
     if (admission.wait_ms > 0) {
         int64_t wait =
-            admission.wait_ms < HELD_MS ? admission.wait_ms : HELD_MS;
+            admission.wait_ms < IDLE_LAST_MS ? admission.wait_ms : IDLE_LAST_MS;
 
         f->held_until = now + wait * 1000;
     }
@@ -68,8 +91,8 @@ forwarder_admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, size_t *taken,
         forwarder_take(run, f, admission.items[i], admission.probe);
     }
 
-    *taken = admission.n;
     f->more = admission.queue_depth > 0 && admission.wait_ms == 0;
+    plan_look(f, now, admission.n);
 
     return MUTT_OK;
 }

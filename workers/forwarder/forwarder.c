@@ -14,11 +14,6 @@
 
 #define POOL_BLOCK 16384
 
-/* between two looks at an empty or held queue: first for as long as alerts came
- * a short while ago */
-#define IDLE_FIRST_MS 2
-#define IDLE_LAST_MS 50
-#define IDLE_AFTER (1000 * 1000)
 #define DUE_EVERY (100 * 1000)
 
 
@@ -122,11 +117,69 @@ move_due(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, mutt_err_t *err)
 }
 
 
-/* Not so long that what is done would be settled late. */
+/* Not so long that what is done would be settled late, nor the queue be looked
+ * at. */
 static int
-wait_of(const forwarder_t *f)
+wait_of(const forwarder_t *f, mutt_usec_t now)
 {
-    return f->n_done > 0 ? 1 : f->idle_ms;
+    mutt_usec_t until = f->look_at > f->held_until ? f->look_at : f->held_until;
+
+    if (forwarder_exchanging(f)) {
+        return IDLE_LAST_MS;
+    }
+
+    if (f->n_done > 0) {
+        return 1;
+    }
+
+    /* all that may be in flight is: an answer is what comes next */
+    if (until <= now) {
+        return IDLE_FIRST_MS;
+    }
+
+    return until - now > IDLE_LAST_MS * 1000
+               ? IDLE_LAST_MS
+               : (int) ((until - now + 999) / 1000);
+}
+
+
+/* Lets requests go on, until Redis answers too, and judges those that end. */
+static mutt_rc_t
+collect(mutt_run_t *run, forwarder_t *f, int wait_ms, mutt_err_t *err)
+{
+    mutt_http_done_t done;
+    int redis =
+        forwarder_exchanging(f) ? mutt_redis_fd(mutt_run_redis(run)) : -1;
+    mutt_rc_t rc = mutt_http_turn_beside(f->http, wait_ms, redis, err);
+
+    while (rc == MUTT_OK && mutt_http_next(f->http, &done)) {
+        forwarder_judge(run, f, &done);
+    }
+
+    return rc;
+}
+
+
+/* Ends the exchange that is out when it can be, and begins the next. */
+static mutt_rc_t
+exchange(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, mutt_err_t *err)
+{
+    mutt_rc_t rc = MUTT_OK;
+
+    if (forwarder_exchanging(f)) {
+        if (!mutt_redis_script_ready(mutt_run_redis(run))) {
+            return MUTT_OK;
+        }
+
+        rc = forwarder_end_exchange(run, f, now, err);
+    }
+
+    if (rc == MUTT_OK) {
+        rc = move_due(run, f, now, err);
+    }
+
+    return rc == MUTT_OK ? forwarder_begin_exchange(run, f, now, true, err)
+                         : rc;
 }
 
 
@@ -135,56 +188,40 @@ forwarder_turn(mutt_run_t *run, mutt_err_t *err)
 {
     forwarder_t *f = mutt_run_ctx(run);
     mutt_usec_t now = mutt_time_mono();
-    size_t taken = 0;
+    mutt_rc_t rc = exchange(run, f, now, err);
 
-    mutt_pool_reset(f->pool);
-
-    mutt_rc_t rc = move_due(run, f, now, err);
-
-    if (rc == MUTT_OK) {
-        rc = forwarder_admit(run, f, now, &taken, err);
-    }
-
-    if (taken > 0) {
-        f->taken_at = now;
-        f->idle_ms = IDLE_FIRST_MS;
-    }
-
+    /* requests go on also without Redis */
     mutt_err_t why;
-    mutt_rc_t collected = forwarder_collect(run, f, taken > 0 ? 0 : wait_of(f),
-                                            rc == MUTT_OK ? err : &why);
+    mutt_rc_t collected =
+        collect(run, f, wait_of(f, now), rc == MUTT_OK ? err : &why);
 
-    if (rc == MUTT_OK) {
-        rc = collected;
-    }
-
-    if (rc != MUTT_OK || taken > 0) {
-        return rc;
-    }
-
-    if (f->used > 0 || now - f->taken_at < IDLE_AFTER) {
-        f->idle_ms = IDLE_FIRST_MS;
-    } else {
-        f->idle_ms =
-            f->idle_ms * 2 > IDLE_LAST_MS ? IDLE_LAST_MS : f->idle_ms * 2;
-    }
-
-    return MUTT_AGAIN;
+    return rc == MUTT_OK ? collected : rc;
 }
 
 
+/* Waits for each exchange: the connection is wanted for the last words. */
 static mutt_rc_t
 forwarder_drain(mutt_run_t *run, mutt_err_t *err)
 {
     forwarder_t *f = mutt_run_ctx(run);
+    mutt_usec_t now = mutt_time_mono();
+    mutt_rc_t rc = MUTT_OK;
 
-    if (f->used == 0) {
-        return MUTT_OK;
+    if (forwarder_exchanging(f)) {
+        rc = forwarder_end_exchange(run, f, now, err);
     }
 
-    f->more = false;
+    if (rc == MUTT_OK && f->used > 0) {
+        rc = collect(run, f, f->n_done > 0 ? 0 : IDLE_LAST_MS, err);
+    }
 
-    mutt_rc_t rc = forwarder_collect(run, f, IDLE_LAST_MS, err);
+    if (rc == MUTT_OK) {
+        rc = forwarder_begin_exchange(run, f, now, false, err);
+    }
+
+    if (rc == MUTT_OK && forwarder_exchanging(f)) {
+        rc = forwarder_end_exchange(run, f, now, err);
+    }
 
     if (rc != MUTT_OK) {
         return rc;

@@ -17,6 +17,11 @@
 #define SLOTS 1024
 #define KEY_MAX 8192
 
+/* between two looks at an empty or held queue: first for as long as alerts came
+ * a short while ago */
+#define IDLE_FIRST_MS 2
+#define IDLE_LAST_MS 50
+
 /* An alert in hand. */
 typedef struct slot_s {
     struct slot_s *next;  /* of those that are free, or done */
@@ -58,7 +63,13 @@ typedef struct {
     mutt_usec_t done_at; /* since when there are some */
     bool urgent;         /* they must be settled at once */
     bool more;           /* the queue held more than was admitted */
+    slot_t *settling;    /* done, and told to Redis */
+    size_t n_settling;
+    bool settling_urgent;
+    bool settles; /* the exchange that is out, if one is */
+    bool admits;
     mutt_usec_t due_at;
+    mutt_usec_t look_at; /* the queue is looked at then */
     int idle_ms;
     mutt_usec_t taken_at; /* when the queue last had an alert */
     mutt_usec_t held_until;
@@ -97,10 +108,13 @@ void forwarder_forget_order(forwarder_t *f);
 /* The live settings that decide what may be sent. */
 mutt_outbox_limits_t forwarder_limits(mutt_run_t *run);
 
-/* Takes and sends what may be sent now; *taken says how many. */
-MUTT_CHECKED mutt_rc_t forwarder_admit(mutt_run_t *run, forwarder_t *f,
-                                       mutt_usec_t now, size_t *taken,
-                                       mutt_err_t *err);
+/* Asks for what may be sent now, at most room. */
+MUTT_CHECKED mutt_rc_t forwarder_begin_admit(mutt_run_t *run, forwarder_t *f,
+                                             size_t room, mutt_err_t *err);
+
+/* Sends what has come. */
+MUTT_CHECKED mutt_rc_t forwarder_end_admit(mutt_run_t *run, forwarder_t *f,
+                                           mutt_usec_t now, mutt_err_t *err);
 
 /* send.c */
 
@@ -119,10 +133,38 @@ void forwarder_judge(mutt_run_t *run, forwarder_t *f,
 
 /* settle.c */
 
-/* Lets requests go on for at most wait_ms, judges those that have ended, and
- * settles what is worth it. */
-MUTT_CHECKED mutt_rc_t forwarder_collect(mutt_run_t *run, forwarder_t *f,
-                                         int wait_ms, mutt_err_t *err);
+/*
+ * Whether what is done is to be settled now.  A call costs Redis as much as
+ * many alerts in it do, so a busy forwarder settles, and is given more, by the
+ * half of what it has in hand; the other half is in flight meanwhile.
+ */
+bool forwarder_worth_settling(const forwarder_t *f);
+
+/* All that is done. */
+MUTT_CHECKED mutt_rc_t forwarder_begin_settle(mutt_run_t *run, forwarder_t *f,
+                                              mutt_err_t *err);
+
+/* What was not settled after all is done still. */
+MUTT_CHECKED mutt_rc_t forwarder_end_settle(mutt_run_t *run, forwarder_t *f,
+                                            mutt_err_t *err);
+
+/* What was being settled is done still. */
+void forwarder_put_back(forwarder_t *f);
+
+/* exchange.c */
+
+/* Sends what is to be sent to Redis now, if anything; no exchange is out.
+ * Unless it admits, nothing new is taken. */
+MUTT_CHECKED mutt_rc_t forwarder_begin_exchange(mutt_run_t *run, forwarder_t *f,
+                                                mutt_usec_t now, bool admits,
+                                                mutt_err_t *err);
+
+/* Whether one is out. */
+bool forwarder_exchanging(const forwarder_t *f);
+
+/* Takes the replies of the one that is out, waiting for them. */
+MUTT_CHECKED mutt_rc_t forwarder_end_exchange(mutt_run_t *run, forwarder_t *f,
+                                              mutt_usec_t now, mutt_err_t *err);
 
 /* resume.c */
 

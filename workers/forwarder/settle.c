@@ -1,3 +1,5 @@
+/* Settling what is done. */
+
 #include "forwarder.h"
 
 /* what is delivered is settled together while there is more to send, but not
@@ -5,13 +7,8 @@
 #define SETTLE_AFTER (2 * 1000)
 
 
-/*
- * Whether what is done is to be settled now.  A call costs Redis as much as
- * many alerts in it do, so a busy forwarder settles, and is given more, by the
- * half of what it has in hand; the other half is in flight meanwhile.
- */
-static bool
-worth_settling(const forwarder_t *f)
+bool
+forwarder_worth_settling(const forwarder_t *f)
 {
     return f->n_done > 0 &&
            (f->urgent || !f->more || f->n_done * 2 >= f->used ||
@@ -44,37 +41,10 @@ find_run(forwarder_t *f)
 }
 
 
-/* What is in the list no more is settled. */
-static void
-free_done(forwarder_t *f)
-{
-    while (f->oldest != NULL && f->oldest->in_run) {
-        forwarder_displace(f, f->oldest);
-    }
-
-    while (f->done != NULL) {
-        slot_t *slot = f->done;
-
-        f->done = slot->next;
-
-        if (!slot->in_run) {
-            forwarder_displace_equal(f, slot);
-        }
-
-        forwarder_free_slot(f, slot);
-    }
-
-    f->n_done = 0;
-    f->urgent = false;
-}
-
-
-/* Settles all that is done, in one step of Redis. */
-static mutt_rc_t
-settle(mutt_run_t *run, forwarder_t *f, mutt_err_t *err)
+mutt_rc_t
+forwarder_begin_settle(mutt_run_t *run, forwarder_t *f, mutt_err_t *err)
 {
     mutt_settle_t settles[SLOTS];
-    mutt_settled_t settled;
     mutt_outbox_limits_t limits = forwarder_limits(run);
     mutt_outbox_run_t oldest = find_run(f);
     size_t n = f->n_done - oldest.n;
@@ -87,35 +57,77 @@ settle(mutt_run_t *run, forwarder_t *f, mutt_err_t *err)
         }
     }
 
-    mutt_rc_t rc = mutt_outbox_settle(mutt_run_queue(run), &f->names, &limits,
-                                      &oldest, settles, n, &settled, err);
+    f->settling = f->done;
+    f->n_settling = f->n_done;
+    f->settling_urgent = f->urgent;
+    f->done = NULL;
+    f->n_done = 0;
+    f->urgent = false;
 
-    if (rc == MUTT_STALE) {
-        mutt_log(mutt_run_log(run), MUTT_LOG_WARNING, "queue",
-                 "the processing list is not what it was, it is read again");
-        return forwarder_resume(run, err);
+    return mutt_outbox_begin_settle(mutt_run_queue(run), &f->names, &limits,
+                                    &oldest, settles, n, err);
+}
+
+
+/* What is in the list no more. */
+static void
+free_settled(forwarder_t *f)
+{
+    while (f->oldest != NULL && f->oldest->in_run) {
+        forwarder_displace(f, f->oldest);
     }
 
-    if (rc != MUTT_OK) {
-        return rc;
+    while (f->settling != NULL) {
+        slot_t *slot = f->settling;
+
+        f->settling = slot->next;
+
+        if (!slot->in_run) {
+            forwarder_displace_equal(f, slot);
+        }
+
+        forwarder_free_slot(f, slot);
     }
 
-    free_done(f);
-    forwarder_tell_breaker(run, f, settled.from, settled.to);
+    f->n_settling = 0;
+}
 
-    return MUTT_OK;
+
+void
+forwarder_put_back(forwarder_t *f)
+{
+    slot_t **end = &f->done;
+
+    if (f->n_settling == 0) {
+        return;
+    }
+
+    /* the newest is the first of a list, and these are older */
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+
+    *end = f->settling;
+    f->n_done += f->n_settling;
+    f->urgent = f->urgent || f->settling_urgent;
+    f->settling = NULL;
+    f->n_settling = 0;
 }
 
 
 mutt_rc_t
-forwarder_collect(mutt_run_t *run, forwarder_t *f, int wait_ms, mutt_err_t *err)
+forwarder_end_settle(mutt_run_t *run, forwarder_t *f, mutt_err_t *err)
 {
-    mutt_http_done_t done;
-    mutt_rc_t rc = mutt_http_turn(f->http, wait_ms, err);
+    mutt_settled_t settled;
+    mutt_rc_t rc = mutt_outbox_end_settle(mutt_run_queue(run), &settled, err);
 
-    while (rc == MUTT_OK && mutt_http_next(f->http, &done)) {
-        forwarder_judge(run, f, &done);
+    if (rc != MUTT_OK) {
+        forwarder_put_back(f);
+        return rc;
     }
 
-    return rc == MUTT_OK && worth_settling(f) ? settle(run, f, err) : rc;
+    free_settled(f);
+    forwarder_tell_breaker(run, f, settled.from, settled.to);
+
+    return MUTT_OK;
 }
