@@ -56,10 +56,12 @@ mutt_time_month(int year, int month)
 static int
 month_days(int year, int month)
 {
-    mutt_usec_t length =
-        mutt_time_month(year, month + 1) - mutt_time_month(year, month);
+    static const int days[] = {
+        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+    };
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 
-    return (int) (length / (DAY_SEC * MUTT_USEC_SEC));
+    return days[month - 1] + (month == 2 && leap);
 }
 
 
@@ -93,13 +95,14 @@ digits(const char **p, const char *end, int n, int *value)
 static bool
 literal(const char **p, const char *end, const char *choices)
 {
-    if (*p == end || strchr(choices, **p) == NULL || **p == '\0') {
-        return false;
+    for (; *p < end && *choices != '\0'; choices++) {
+        if (**p == *choices) {
+            (*p)++;
+            return true;
+        }
     }
 
-    (*p)++;
-
-    return true;
+    return false;
 }
 
 

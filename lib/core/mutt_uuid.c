@@ -25,6 +25,16 @@ mutt_uuid_v7(mutt_usec_t at, const unsigned char random[10])
 }
 
 
+/* The hex digits of each byte, by the byte. */
+#define ROW(h)                                                                 \
+    h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "a" h "b" h  \
+      "c" h "d" h "e" h "f"
+
+static const char hex_pairs[] =
+    ROW("0") ROW("1") ROW("2") ROW("3") ROW("4") ROW("5") ROW("6") ROW("7")
+        ROW("8") ROW("9") ROW("a") ROW("b") ROW("c") ROW("d") ROW("e") ROW("f");
+
+
 static bool
 dash_before(int i)
 {
@@ -32,21 +42,32 @@ dash_before(int i)
 }
 
 
+/* Digits of the bytes up to the one at end, from the one at i on. */
+static char *
+put_hex(char *out, const unsigned char *bytes, int i, int end)
+{
+    for (; i < end; i++) {
+        memcpy(out, hex_pairs + 2 * bytes[i], 2);
+        out += 2;
+    }
+
+    return out;
+}
+
+
 void
 mutt_uuid_format(const mutt_uuid_t *id, char out[MUTT_UUID_LEN + 1])
 {
-    static const char hex[] = "0123456789abcdef";
-    char *p = out;
+    char *p = put_hex(out, id->bytes, 0, 4);
 
-    for (int i = 0; i < 16; i++) {
-        if (dash_before(i)) {
-            *p++ = '-';
-        }
-
-        *p++ = hex[id->bytes[i] >> 4];
-        *p++ = hex[id->bytes[i] & 0x0f];
-    }
-
+    *p++ = '-';
+    p = put_hex(p, id->bytes, 4, 6);
+    *p++ = '-';
+    p = put_hex(p, id->bytes, 6, 8);
+    *p++ = '-';
+    p = put_hex(p, id->bytes, 8, 10);
+    *p++ = '-';
+    p = put_hex(p, id->bytes, 10, 16);
     *p = '\0';
 }
 

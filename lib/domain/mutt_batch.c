@@ -1,5 +1,8 @@
 #include "mutt_batch.h"
 
+#include <endian.h>
+#include <stdint.h>
+
 
 static bool
 space(char c)
@@ -28,14 +31,44 @@ line_end(mutt_str_t body, size_t pos)
 }
 
 
+typedef unsigned char chunk_t __attribute__((vector_size(16)));
+
+
+/* The first byte of a string from pos on that is more than text, or one
+ * before it. */
+static size_t
+skip_text(mutt_str_t body, size_t pos, size_t end)
+{
+    chunk_t chunk;
+    uint64_t halves[2];
+
+    for (; pos + sizeof(chunk) <= end; pos += sizeof(chunk)) {
+        memcpy(&chunk, body.data + pos, sizeof(chunk));
+        chunk = (chunk_t) ((chunk == '"') | (chunk == '\\') | (chunk == '\n'));
+        memcpy(halves, &chunk, sizeof(chunk));
+
+        if ((halves[0] | halves[1]) != 0) {
+            size_t half = halves[0] == 0;
+
+            return pos + 8 * half +
+                   (size_t) __builtin_ctzll(le64toh(halves[half])) / 8;
+        }
+    }
+
+    return pos;
+}
+
+
 /* Behind the closing quote of the string that opens at pos, or 0. */
 static size_t
 string_end(mutt_str_t body, size_t pos, size_t end)
 {
-    for (pos++; pos < end; pos++) {
+    pos++;
+
+    while ((pos = skip_text(body, pos, end)) < end) {
         switch (body.data[pos]) {
         case '\\':
-            pos++;
+            pos += 2;
             break;
         case '"':
             return pos + 1;
@@ -43,6 +76,7 @@ string_end(mutt_str_t body, size_t pos, size_t end)
             /* no string spans a line */
             return 0;
         default:
+            pos++;
             break;
         }
     }
@@ -150,6 +184,27 @@ take(mutt_batch_t *batch, size_t from, size_t to, mutt_str_t *slice)
 }
 
 
+/* Whether a line closes one bracket at most, and ends so: then it is one
+ * object, or none at all. */
+static bool
+closes_once(mutt_str_t body, size_t pos, size_t end)
+{
+    const char *p = memchr(body.data + pos, '}', end - pos);
+
+    if (p == NULL) {
+        return true;
+    }
+
+    pos = (size_t) (p - body.data) + 1;
+
+    while (pos < end && space(body.data[pos])) {
+        pos++;
+    }
+
+    return pos == end;
+}
+
+
 static bool
 next_line(mutt_batch_t *batch, mutt_str_t *slice)
 {
@@ -167,6 +222,10 @@ next_line(mutt_batch_t *batch, mutt_str_t *slice)
 
     size_t limit = batch->by_line ? batch->line : body.len;
     size_t end = 0;
+
+    if (batch->by_line && closes_once(body, pos, limit)) {
+        return take(batch, pos, limit, slice);
+    }
 
     if (body.data[pos] == '{') {
         end = bracket_end(body, pos, limit);

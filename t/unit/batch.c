@@ -46,6 +46,17 @@ static const struct {
       true, MUTT_BODY_LINES, "{\"a\":1} x|{\"b\":2}" },
     { "text as a line", "hello\n{\"b\":2}", true, MUTT_BODY_LINES,
       "hello|{\"b\":2}" },
+    { "lines of one closing bracket that close nothing",
+      "{\"a\":1}\n{\"b\":\"}\n{\"c\":[1}\n}\n{\"d\":4}", true, MUTT_BODY_LINES,
+      "{\"a\":1}|{\"b\":\"}|{\"c\":[1}|}|{\"d\":4}" },
+    { "long strings, their escapes anywhere",
+      "[{\"a\":\"0123456789abcdef0123456789abcde\\\"}, {\"},"
+      "\"0123456789abcde\\\\\",\"0123456789abcdef\\\\\\\"]\"]",
+      false, MUTT_BODY_ARRAY,
+      "{\"a\":\"0123456789abcdef0123456789abcde\\\"}, {\"}|"
+      "\"0123456789abcde\\\\\"|\"0123456789abcdef\\\\\\\"]\"" },
+    { "a line's end far into a string", "[\"0123456789abcdef\n\"]", false,
+      MUTT_BODY_ARRAY, "!" },
     { "empty array", " [ ] ", false, MUTT_BODY_ARRAY, "" },
     { "array", "[{\"a\":1}, {\"b\":[2,3]} ]", false, MUTT_BODY_ARRAY,
       "{\"a\":1}|{\"b\":[2,3]}" },
@@ -132,6 +143,7 @@ a_hostile_body_costs_no_more_than_its_length(void **state)
     (void) state;
     assert_false(takes_long("", 0, "{}", 1000000));
     assert_false(takes_long("", 0, "{\n}", 300000));
+    assert_false(takes_long("", 0, "{}        ", 300000));
     assert_false(takes_long("[0", 300000, ",0", 300000));
 }
 
