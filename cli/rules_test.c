@@ -174,12 +174,11 @@ read_event(bench_t *b, const json_t *from, mutt_event_t *event, mutt_err_t *err)
         .n_required = 3,
     };
     mutt_event_meta_t meta = {
-        .correlation_id = MUTT_STR("test"),
-        .received_at = MUTT_STR("2026-01-01T00:00:00.000000Z"),
-        .source = MUTT_STR("0"),
+        .shared = MUTT_STR("\",\"_correlation_id\":\"test\","
+                           "\"_received_at\":\"2026-01-01T00:00:00.000000Z\","
+                           "\"_source\":\"0\""),
     };
     mutt_event_fault_t fault = { 0 };
-    mutt_uuid_t own;
     bool own_id;
     char *text = json_dumps(from, JSON_COMPACT | JSON_ENCODE_ANY);
 
@@ -188,7 +187,7 @@ read_event(bench_t *b, const json_t *from, mutt_event_t *event, mutt_err_t *err)
     mutt_buf_reset(&b->out);
 
     mutt_rc_t rc = mutt_event_admit(b->reader, mutt_str(text), &limits, &meta,
-                                    &b->out, &own, &own_id, &fault);
+                                    &b->out, &own_id, &fault);
 
     free(text);
 

@@ -18,6 +18,7 @@
 #define NGX_MUTT_REJECTED_RAW    16384
 #define NGX_MUTT_ELEMENT_MORE    1024
 #define NGX_MUTT_REPLY_MAX       (256 * 1024)
+#define NGX_MUTT_SHARED_MAX      4096
 
 
 typedef struct {
@@ -52,9 +53,10 @@ static ngx_int_t ngx_mutt_ingest_fail(ngx_mutt_ingest_t *in,
     mutt_api_code_t code, mutt_str_t extra);
 
 
-/* of the event that is looked at, which ends within a call */
+/* of the request that is looked at, which ends within a call */
 static mutt_json_reader_t   *ngx_mutt_reader;
-static mutt_event_fault_t    ngx_mutt_fault;
+static mutt_buf_t            ngx_mutt_shared;    /* by all its envelopes */
+static mutt_event_fault_t    ngx_mutt_fault;     /* of an event */
 
 /* by the settings of a generation */
 static mutt_event_limits_t   ngx_mutt_limits;
@@ -520,7 +522,6 @@ ngx_mutt_admit(ngx_mutt_ingest_t *in, mutt_str_t raw)
     bool                    own;
     size_t                  start;
     mutt_rc_t               rc;
-    mutt_uuid_t             id;
     unsigned char           random[10];
     ngx_mutt_item_t        *item;
     mutt_event_meta_t       meta;
@@ -532,18 +533,14 @@ ngx_mutt_admit(ngx_mutt_ingest_t *in, mutt_str_t raw)
 
     ngx_mutt_trace_event(in->request, in->ctx, &text);
 
-    meta.correlation_id = (mutt_str_t) {
-        (char *) in->ctx->correlation_id.data, in->ctx->correlation_id.len };
-    meta.received_at = (mutt_str_t) { in->received_at, MUTT_TIME_LEN };
-    meta.source = (mutt_str_t) { (char *) in->ctx->key->id.data,
-                                 in->ctx->key->id.len };
+    meta.shared = mutt_buf_str(&ngx_mutt_shared);
     meta.traceparent = mutt_str(text.traceparent);
     meta.trace_origin = mutt_str(text.origin);
     meta.new_id = mutt_uuid_v7(in->received, random);
 
     start = in->elements.len;
     rc = mutt_event_admit(ngx_mutt_reader, raw, &ngx_mutt_limits, &meta,
-                          &in->elements, &id, &own, &ngx_mutt_fault);
+                          &in->elements, &own, &ngx_mutt_fault);
 
     if (rc != MUTT_OK) {
         return rc;
@@ -557,7 +554,6 @@ ngx_mutt_admit(ngx_mutt_ingest_t *in, mutt_str_t raw)
     item->start = start;
     item->len = in->elements.len - start;
     item->own_id = own;
-    mutt_uuid_format(&id, (char *) item->id);
 
     return MUTT_OK;
 }
@@ -572,6 +568,7 @@ ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in)
 
     if (ngx_mutt_reader == NULL) {
         ngx_mutt_reader = mutt_json_reader_create();
+        mutt_buf_init(&ngx_mutt_shared, NGX_MUTT_SHARED_MAX);
     }
 
     in->push.items = ngx_array_create(r->pool, 4, sizeof(ngx_mutt_item_t));
@@ -595,7 +592,15 @@ ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in)
     mutt_time_format(in->received, in->received_at);
     ngx_mutt_ingest_limits();
 
-    return NGX_OK;
+    mutt_buf_reset(&ngx_mutt_shared);
+    mutt_event_write_shared(&ngx_mutt_shared, (mutt_str_t) {
+                                (char *) in->ctx->correlation_id.data,
+                                in->ctx->correlation_id.len },
+                            (mutt_str_t) { in->received_at, MUTT_TIME_LEN },
+                            (mutt_str_t) { (char *) in->push.key_id.data,
+                                           in->push.key_id.len });
+
+    return mutt_buf_ok(&ngx_mutt_shared) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -650,6 +655,29 @@ ngx_mutt_ingest_all_rejected(ngx_mutt_ingest_t *in)
 }
 
 
+/* Whether a line begins as an object does, which memmem() is slow to find. */
+static ngx_flag_t
+ngx_mutt_has_lines(mutt_str_t body)
+{
+    const char  *p, *last;
+
+    p = body.data;
+    last = body.data + body.len;
+
+    for ( ;; ) {
+        p = memchr(p, '\n', last - p);
+
+        if (p == NULL || ++p == last) {
+            return 0;
+        }
+
+        if (*p == '{') {
+            return 1;
+        }
+    }
+}
+
+
 /*
  * Takes a body that is one good event and nothing else, which most are,
  * without looking for where it ends first.
@@ -660,7 +688,7 @@ ngx_mutt_ingest_one(ngx_mutt_ingest_t *in, mutt_str_t body)
 {
     if (in->ndjson || body.len == 0 || body.data[0] != '{'
         || body.len > ngx_mutt_limits.max_event_bytes
-        || memmem(body.data, body.len, "\n{", 2) != NULL
+        || ngx_mutt_has_lines(body)
         || ngx_mutt_admit(in, body) != MUTT_OK)
     {
         return 0;
@@ -766,7 +794,6 @@ ngx_mutt_ingest_push(ngx_mutt_ingest_t *in)
 static void
 ngx_mutt_write_queued(ngx_mutt_ingest_t *in, mutt_buf_t *b)
 {
-    ngx_mutt_item_t  *item;
     ngx_mutt_push_t  *push;
 
     push = &in->push;
@@ -776,9 +803,8 @@ ngx_mutt_write_queued(ngx_mutt_ingest_t *in, mutt_buf_t *b)
                       mutt_api_errors[in->fault].code);
 
     } else if (in->kind == MUTT_BODY_SINGLE) {
-        item = push->items->elts;
-        mutt_buf_addf(b, "{\"status\":\"queued\",\"event_id\":\"%s\"%s",
-                      (char *) item[0].id,
+        mutt_buf_addf(b, "{\"status\":\"queued\",\"event_id\":\"%.*s\"%s",
+                      MUTT_UUID_LEN, in->elements.data + MUTT_EVENT_ID_AT,
                       push->duplicates > 0 ? ",\"duplicate\":true" : "");
 
     } else {
@@ -804,10 +830,9 @@ ngx_mutt_write_queued(ngx_mutt_ingest_t *in, mutt_buf_t *b)
 static ngx_int_t
 ngx_mutt_ingest_queued_one(ngx_mutt_ingest_t *in)
 {
-    u_char           *p, *last;
-    size_t            len;
-    ngx_str_t        *id;
-    ngx_mutt_item_t  *item;
+    u_char     *p, *last;
+    size_t      len;
+    ngx_str_t  *id;
 
     static ngx_str_t  head = ngx_string("{\"status\":\"queued\","
                                         "\"event_id\":\"");
@@ -815,7 +840,6 @@ ngx_mutt_ingest_queued_one(ngx_mutt_ingest_t *in)
     static ngx_str_t  depth = ngx_string("\",\"queue_depth\":");
 
     id = &in->ctx->correlation_id;
-    item = in->push.items->elts;
     len = head.len + MUTT_UUID_LEN + correlation.len + id->len + depth.len
           + NGX_INT_T_LEN + sizeof("}\n");
 
@@ -825,11 +849,13 @@ ngx_mutt_ingest_queued_one(ngx_mutt_ingest_t *in)
     }
 
     last = ngx_cpymem(p, head.data, head.len);
-    last = ngx_cpymem(last, item[0].id, MUTT_UUID_LEN);
+    last = ngx_cpymem(last, in->elements.data + MUTT_EVENT_ID_AT,
+                      MUTT_UUID_LEN);
     last = ngx_cpymem(last, correlation.data, correlation.len);
     last = ngx_cpymem(last, id->data, id->len);
     last = ngx_cpymem(last, depth.data, depth.len);
-    last = ngx_sprintf(last, "%i}\n", in->push.depth);
+    last = ngx_mutt_write_int(last, in->push.depth);
+    last = ngx_cpymem(last, "}\n", 2);
 
     return ngx_mutt_send_kept(in->request, NGX_HTTP_OK, (mutt_str_t) {
                                   (char *) p, last - p });

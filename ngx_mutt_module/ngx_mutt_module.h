@@ -246,6 +246,9 @@ ngx_int_t ngx_mutt_add_header(ngx_http_request_t *r, const char *name,
 ngx_int_t ngx_mutt_add_int_header(ngx_http_request_t *r, const char *name,
     ngx_int_t value);
 
+/* Writes n in digits, at most NGX_INT64_LEN; returns where they end. */
+u_char *ngx_mutt_write_int(u_char *p, ngx_int_t n);
+
 /* Sends text (copied) with a status; what a content handler returns. */
 ngx_int_t ngx_mutt_send(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, mutt_str_t text);
@@ -468,7 +471,6 @@ typedef enum {
 typedef struct {
     size_t             start;      /* in the buffer */
     size_t             len;
-    u_char             id[MUTT_UUID_LEN + 1];
     unsigned           own_id:1;
 } ngx_mutt_item_t;
 

@@ -375,7 +375,8 @@ ngx_mutt_write_ids(ngx_mutt_push_t *push)
     item = push->items->elts;
 
     for (i = 0; i < ids; i++) {
-        (void) ngx_mutt_redis_word(item[i].id,
+        (void) ngx_mutt_redis_word(push->elements->data + item[i].start
+                                   + MUTT_EVENT_ID_AT,
                                    item[i].own_id ? MUTT_UUID_LEN : 0);
     }
 }

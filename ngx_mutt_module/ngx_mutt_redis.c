@@ -527,21 +527,12 @@ ngx_mutt_append(ngx_mutt_link_t *link, const void *data, size_t len)
 }
 
 
-/* "$123" and a line's end, at p; ngx_sprintf() takes thrice as long. */
+/* "$123" and a line's end, at p. */
 static u_char *
 ngx_mutt_write_length(u_char *p, size_t len)
 {
-    u_char  digits[NGX_SIZE_T_LEN], *d;
-
-    d = digits + sizeof(digits);
-
-    do {
-        *--d = '0' + len % 10;
-        len /= 10;
-    } while (len > 0);
-
     *p++ = '$';
-    p = ngx_cpymem(p, d, digits + sizeof(digits) - d);
+    p = ngx_mutt_write_int(p, len);
     *p++ = CR;
     *p++ = LF;
 
@@ -552,7 +543,7 @@ ngx_mutt_write_length(u_char *p, size_t len)
 ngx_int_t
 ngx_mutt_redis_word(const void *data, size_t len)
 {
-    u_char            head[NGX_SIZE_T_LEN + 4], *last;
+    u_char            head[NGX_INT64_LEN + 4], *last;
     ngx_mutt_link_t  *link;
     ngx_mutt_block_t *b;
 
@@ -600,7 +591,7 @@ ngx_mutt_redis_int(ngx_int_t n)
 {
     u_char  text[NGX_INT64_LEN], *last;
 
-    last = ngx_sprintf(text, "%i", n);
+    last = ngx_mutt_write_int(text, n);
 
     return ngx_mutt_redis_word(text, last - text);
 }
@@ -609,9 +600,12 @@ ngx_mutt_redis_int(ngx_int_t n)
 static ngx_int_t
 ngx_mutt_words(ngx_uint_t n)
 {
-    u_char   head[NGX_SIZE_T_LEN + 4], *last;
+    u_char   head[NGX_INT64_LEN + 4], *last;
 
-    last = ngx_sprintf(head, "*%ui" CRLF, n);
+    head[0] = '*';
+    last = ngx_mutt_write_int(head + 1, n);
+    *last++ = CR;
+    *last++ = LF;
 
     return ngx_mutt_append(&ngx_mutt_link, head, last - head);
 }

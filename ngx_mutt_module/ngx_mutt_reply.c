@@ -24,6 +24,29 @@ ngx_mutt_add_header(ngx_http_request_t *r, const char *name, ngx_str_t *value)
 }
 
 
+/* ngx_sprintf() takes five times as long. */
+u_char *
+ngx_mutt_write_int(u_char *p, ngx_int_t n)
+{
+    u_char      digits[NGX_INT64_LEN], *d;
+    ngx_uint_t  left;
+
+    d = digits + sizeof(digits);
+    left = n < 0 ? 0 - (ngx_uint_t) n : (ngx_uint_t) n;
+
+    do {
+        *--d = '0' + left % 10;
+        left /= 10;
+    } while (left > 0);
+
+    if (n < 0) {
+        *p++ = '-';
+    }
+
+    return ngx_cpymem(p, d, digits + sizeof(digits) - d);
+}
+
+
 ngx_int_t
 ngx_mutt_add_int_header(ngx_http_request_t *r, const char *name, ngx_int_t n)
 {
@@ -34,7 +57,7 @@ ngx_mutt_add_int_header(ngx_http_request_t *r, const char *name, ngx_int_t n)
         return NGX_ERROR;
     }
 
-    value.len = ngx_sprintf(value.data, "%i", n) - value.data;
+    value.len = ngx_mutt_write_int(value.data, n) - value.data;
 
     return ngx_mutt_add_header(r, name, &value);
 }

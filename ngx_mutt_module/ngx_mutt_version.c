@@ -93,7 +93,7 @@ ngx_mutt_find_header(ngx_http_request_t *r, const char *name,
         }
 
         if (header[i].key.len == len
-            && ngx_strncasecmp(header[i].key.data, (u_char *) name, len) == 0)
+            && ngx_memcmp(header[i].lowcase_key, name, len) == 0)
         {
             found = found == NULL ? &header[i].value : found;
             n++;

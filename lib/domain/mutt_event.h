@@ -46,9 +46,7 @@ typedef struct {
 
 /* What ingest knows about an event besides its text. */
 typedef struct {
-    mutt_str_t correlation_id;
-    mutt_str_t received_at;  /* RFC 3339, as mutt_time_format() writes it */
-    mutt_str_t source;       /* id of the API key */
+    mutt_str_t shared;       /* by mutt_event_write_shared() */
     mutt_str_t traceparent;  /* empty when not tracing */
     mutt_str_t trace_origin; /* of a trace that is recorded, else empty */
     mutt_uuid_t new_id;      /* taken unless the client sent event_id */
@@ -74,16 +72,29 @@ typedef struct {
     mutt_event_field_t fields[MUTT_EVENT_FIELDS];
 } mutt_event_fault_t;
 
+/* Where in an element the text of its event's id is. */
+#define MUTT_EVENT_ID_AT                                                       \
+    (sizeof("{\"_attempts\":0,\"_replays\":0,\"_event_id\":\"") - 1)
+
 /*
- * Validates raw and appends its queue element to out.  *id is the event's
- * id, *own_id true when the client chose it.  MUTT_INVALID with fault filled
- * where the client is to blame (out is then as before), MUTT_NOMEM when out
- * failed.
+ * Appends the part of the envelope that all events of a request share.
+ * received_at is as mutt_time_format() writes it, source the id of the API
+ * key.
  */
-MUTT_CHECKED mutt_rc_t mutt_event_admit(
-    mutt_json_reader_t *reader, mutt_str_t raw,
-    const mutt_event_limits_t *limits, const mutt_event_meta_t *meta,
-    mutt_buf_t *out, mutt_uuid_t *id, bool *own_id, mutt_event_fault_t *fault);
+void mutt_event_write_shared(mutt_buf_t *out, mutt_str_t correlation_id,
+                             mutt_str_t received_at, mutt_str_t source);
+
+/*
+ * Validates raw and appends its queue element to out; *own_id is true when
+ * the client chose the event's id.  MUTT_INVALID with fault filled where the
+ * client is to blame (out is then as before), MUTT_NOMEM when out failed.
+ */
+MUTT_CHECKED mutt_rc_t mutt_event_admit(mutt_json_reader_t *reader,
+                                        mutt_str_t raw,
+                                        const mutt_event_limits_t *limits,
+                                        const mutt_event_meta_t *meta,
+                                        mutt_buf_t *out, bool *own_id,
+                                        mutt_event_fault_t *fault);
 
 /* An event as the workers see it; all text lives in the pool. */
 typedef struct {

@@ -109,28 +109,46 @@ find(const admit_t *a, mutt_str_t name)
 }
 
 
+/* Whether a name as long as the literal is the literal. */
+#define IS(name, literal) memcmp((name).data, literal, sizeof(literal) - 1) == 0
+
+
+/* Where a member of that name belongs; NULL: ingest does not look at it. */
+static const mutt_json_member_t **
+slot_of(known_t *known, mutt_str_t name)
+{
+    switch (name.len) {
+    case sizeof("message") - 1:
+        return IS(name, "message") ? &known->message : NULL;
+
+    case sizeof("hostname") - 1:
+        return IS(name, "hostname")   ? &known->hostname
+               : IS(name, "severity") ? &known->severity
+               : IS(name, "trap_oid") ? &known->trap_oid
+               : IS(name, "event_id") ? &known->event_id
+                                      : NULL;
+
+    case sizeof("timestamp") - 1:
+        return IS(name, "timestamp") ? &known->timestamp : NULL;
+
+    case sizeof("syslog_severity") - 1:
+        return IS(name, "syslog_severity") ? &known->syslog_severity : NULL;
+
+    default:
+        return NULL;
+    }
+}
+
+
 static void
 find_known(admit_t *a)
 {
-    const struct {
-        mutt_str_t name;
-        const mutt_json_member_t **slot;
-    } fields[] = {
-        { MUTT_STR("hostname"), &a->known.hostname },
-        { MUTT_STR("message"), &a->known.message },
-        { MUTT_STR("timestamp"), &a->known.timestamp },
-        { MUTT_STR("syslog_severity"), &a->known.syslog_severity },
-        { MUTT_STR("severity"), &a->known.severity },
-        { MUTT_STR("trap_oid"), &a->known.trap_oid },
-        { MUTT_STR("event_id"), &a->known.event_id },
-    };
-
     for (size_t i = 0; i < a->n; i++) {
-        for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
-            if (mutt_str_eq(a->members[i].name, fields[k].name)) {
-                *fields[k].slot = &a->members[i];
-                break;
-            }
+        const mutt_json_member_t **slot =
+            slot_of(&a->known, a->members[i].name);
+
+        if (slot != NULL) {
+            *slot = &a->members[i];
         }
     }
 }
@@ -330,6 +348,19 @@ check(admit_t *a)
 }
 
 
+void
+mutt_event_write_shared(mutt_buf_t *out, mutt_str_t correlation_id,
+                        mutt_str_t received_at, mutt_str_t source)
+{
+    MUTT_BUF_LIT(out, "\",\"_correlation_id\":\"");
+    mutt_buf_add_str(out, correlation_id);
+    MUTT_BUF_LIT(out, "\",\"_received_at\":\"");
+    mutt_buf_add_str(out, received_at);
+    MUTT_BUF_LIT(out, "\",\"_source\":");
+    mutt_buf_add_json(out, source);
+}
+
+
 static void
 write_head(mutt_buf_t *out, const mutt_event_meta_t *meta,
            const mutt_uuid_t *id)
@@ -340,12 +371,7 @@ write_head(mutt_buf_t *out, const mutt_event_meta_t *meta,
 
     MUTT_BUF_LIT(out, "{\"_attempts\":0,\"_replays\":0,\"_event_id\":\"");
     mutt_buf_add(out, text, MUTT_UUID_LEN);
-    MUTT_BUF_LIT(out, "\",\"_correlation_id\":\"");
-    mutt_buf_add_str(out, meta->correlation_id);
-    MUTT_BUF_LIT(out, "\",\"_received_at\":\"");
-    mutt_buf_add_str(out, meta->received_at);
-    MUTT_BUF_LIT(out, "\",\"_source\":");
-    mutt_buf_add_json(out, meta->source);
+    mutt_buf_add_str(out, meta->shared);
 
     if (meta->traceparent.len > 0) {
         MUTT_BUF_LIT(out, ",\"_traceparent\":\"");
@@ -369,24 +395,58 @@ write_severity(mutt_buf_t *out, int severity)
 }
 
 
-static void
-write_member(const admit_t *a, const mutt_json_member_t *m, mutt_buf_t *out)
+/* Whether a member is queued as the client wrote it. */
+static bool
+passes(const admit_t *a, const mutt_json_member_t *m)
 {
     const known_t *known = &a->known;
 
-    if (mutt_event_is_ours(m->name) || m == known->syslog_severity) {
-        return;
+    return !mutt_event_is_ours(m->name) && m != known->syslog_severity &&
+           !(m == known->trap_oid && given(m));
+}
+
+
+static void
+write_run(mutt_buf_t *out, mutt_str_t run)
+{
+    if (run.len > 0) {
+        MUTT_BUF_LIT(out, ",");
+        mutt_buf_add_str(out, run);
+    }
+}
+
+
+/* Members that pass and have nothing but a comma between them go as one. */
+static void
+write_members(const admit_t *a, mutt_buf_t *out)
+{
+    mutt_str_t run = { NULL, 0 };
+
+    for (size_t i = 0; i < a->n; i++) {
+        const mutt_json_member_t *m = &a->members[i];
+
+        if (passes(a, m)) {
+            if (run.len > 0 && run.data + run.len + 1 == m->member.data) {
+                run.len += 1 + m->member.len;
+                continue;
+            }
+
+            write_run(out, run);
+            run = m->member;
+            continue;
+        }
+
+        write_run(out, run);
+        run.len = 0;
+
+        if (m == a->known.trap_oid && given(m)) {
+            MUTT_BUF_LIT(out, ",\"trap_oid\":\"");
+            mutt_buf_add_str(out, a->known.normal_oid);
+            MUTT_BUF_LIT(out, "\"");
+        }
     }
 
-    if (m == known->trap_oid && given(m)) {
-        MUTT_BUF_LIT(out, ",\"trap_oid\":\"");
-        mutt_buf_add_str(out, known->normal_oid);
-        MUTT_BUF_LIT(out, "\"");
-        return;
-    }
-
-    MUTT_BUF_LIT(out, ",");
-    mutt_buf_add_str(out, m->member);
+    write_run(out, run);
 }
 
 
@@ -401,8 +461,8 @@ mutt_event_is_ours(mutt_str_t name)
 mutt_rc_t
 mutt_event_admit(mutt_json_reader_t *reader, mutt_str_t raw,
                  const mutt_event_limits_t *limits,
-                 const mutt_event_meta_t *meta, mutt_buf_t *out,
-                 mutt_uuid_t *id, bool *own_id, mutt_event_fault_t *fault)
+                 const mutt_event_meta_t *meta, mutt_buf_t *out, bool *own_id,
+                 mutt_event_fault_t *fault)
 {
     admit_t a = { .limits = limits, .fault = fault };
     size_t offset;
@@ -433,18 +493,14 @@ mutt_event_admit(mutt_json_reader_t *reader, mutt_str_t raw,
     }
 
     bool chosen = given(a.known.event_id);
-    mutt_uuid_t event_id = chosen ? a.known.id : meta->new_id;
 
-    write_head(out, meta, &event_id);
+    write_head(out, meta, chosen ? &a.known.id : &meta->new_id);
 
     if (a.known.normal_severity != MUTT_SEVERITY_NONE) {
         write_severity(out, a.known.normal_severity);
     }
 
-    for (size_t i = 0; i < a.n; i++) {
-        write_member(&a, &a.members[i], out);
-    }
-
+    write_members(&a, out);
     MUTT_BUF_LIT(out, "}");
 
     if (!mutt_buf_ok(out)) {
@@ -452,7 +508,6 @@ mutt_event_admit(mutt_json_reader_t *reader, mutt_str_t raw,
         return MUTT_NOMEM;
     }
 
-    *id = event_id;
     *own_id = chosen;
 
     return MUTT_OK;
