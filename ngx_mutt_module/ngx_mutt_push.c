@@ -60,6 +60,7 @@ struct ngx_mutt_batch_s {
     ngx_uint_t         events;
     ngx_uint_t         seen;       /* by the witness, when it was sent */
     ngx_flag_t         plain;      /* nothing but events, none refused yet */
+    ngx_flag_t         limited;    /* a key has a limit of its own */
     ngx_uint_t         sizes[NGX_MUTT_BATCH_MAX];   /* in events */
     ngx_mutt_push_t   *pushes[NGX_MUTT_BATCH_MAX];
 };
@@ -259,6 +260,7 @@ ngx_mutt_collect(ngx_uint_t *words)
     batch->n = 0;
     batch->events = 0;
     batch->plain = 1;
+    batch->limited = 0;
     bytes = 0;
     *words = 0;
 
@@ -287,6 +289,10 @@ ngx_mutt_collect(ngx_uint_t *words)
 
         if (ids > 0 || push->rejects->nelts > 0 || push->refused) {
             batch->plain = 0;
+        }
+
+        if (push->key_limit > 0) {
+            batch->limited = 1;
         }
     }
 
@@ -382,23 +388,32 @@ ngx_mutt_write_ids(ngx_mutt_push_t *push)
 }
 
 
+/*
+ * The heads of what is staged: one for all, which are taken together or not
+ * at all, unless a key has a limit of its own.
+ */
+
+static ngx_uint_t
+ngx_mutt_staged_heads(ngx_mutt_batch_t *batch)
+{
+    return batch->limited ? batch->n : 1;
+}
+
+
 static void
-ngx_mutt_write_batch(ngx_mutt_batch_t *batch, ngx_uint_t elements)
+ngx_mutt_write_heads(ngx_mutt_batch_t *batch, ngx_uint_t n)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < batch->n; i++) {
+    (void) ngx_mutt_redis_int(n);
+
+    if (n < batch->n) {
+        (void) ngx_mutt_redis_int(batch->events);
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
         ngx_mutt_write_head(batch->pushes[i]);
-    }
-
-    ngx_mutt_write_elements(batch, 0, elements);
-
-    for (i = 0; i < batch->n; i++) {
-        ngx_mutt_write_rejects(batch->pushes[i]);
-    }
-
-    for (i = 0; i < batch->n; i++) {
-        ngx_mutt_write_ids(batch->pushes[i]);
     }
 }
 
@@ -471,9 +486,9 @@ ngx_mutt_write_stage(const char *queue)
 }
 
 
-/* EVALSHA: so many of the elements go with the script. */
+/* EVALSHA up to the heads of requests. */
 static void
-ngx_mutt_write_script(ngx_mutt_batch_t *batch, ngx_uint_t elements)
+ngx_mutt_write_script(ngx_flag_t staged)
 {
     const char             *queue;
     const mutt_settings_t  *s;
@@ -498,9 +513,7 @@ ngx_mutt_write_script(ngx_mutt_batch_t *batch, ngx_uint_t elements)
     (void) ngx_mutt_redis_int(mutt_set_bool(s, MUTT_SET_RATE_LIMIT_ENABLED)
                               ? mutt_set_int(s, MUTT_SET_INGEST_MAX_RATE) : 0);
     (void) ngx_mutt_redis_int(mutt_set_int(s, MUTT_SET_INGEST_RATE_WINDOW));
-    (void) ngx_mutt_redis_int(elements < batch->events);
-    (void) ngx_mutt_redis_int(batch->n);
-    ngx_mutt_write_batch(batch, elements);
+    (void) ngx_mutt_redis_int(staged);
 }
 
 
@@ -613,6 +626,8 @@ ngx_mutt_queued(void *data, struct redisReply *answer)
 static ngx_int_t
 ngx_mutt_send_script(ngx_mutt_batch_t *batch, ngx_uint_t words)
 {
+    ngx_uint_t  i;
+
     if (ngx_mutt_redis_begin(NGX_MUTT_SCRIPT_WORDS + words, ngx_mutt_pushed,
                              batch)
         != NGX_OK)
@@ -620,7 +635,17 @@ ngx_mutt_send_script(ngx_mutt_batch_t *batch, ngx_uint_t words)
         return NGX_DECLINED;
     }
 
-    ngx_mutt_write_script(batch, batch->events);
+    ngx_mutt_write_script(0);
+    ngx_mutt_write_heads(batch, batch->n);
+    ngx_mutt_write_elements(batch, 0, batch->events);
+
+    for (i = 0; i < batch->n; i++) {
+        ngx_mutt_write_rejects(batch->pushes[i]);
+    }
+
+    for (i = 0; i < batch->n; i++) {
+        ngx_mutt_write_ids(batch->pushes[i]);
+    }
 
     return NGX_OK;
 }
@@ -629,6 +654,7 @@ ngx_mutt_send_script(ngx_mutt_batch_t *batch, ngx_uint_t words)
 static ngx_int_t
 ngx_mutt_send_staged(ngx_mutt_batch_t *batch)
 {
+    ngx_uint_t   heads;
     const char  *queue;
 
     queue = mutt_set_text(ngx_mutt_settings(), MUTT_SET_INGEST_QUEUE_NAME);
@@ -639,14 +665,18 @@ ngx_mutt_send_staged(ngx_mutt_batch_t *batch)
 
     ngx_mutt_write_text("MULTI");
 
-    if (ngx_mutt_redis_follow(NGX_MUTT_SCRIPT_WORDS + batch->n + 1,
+    heads = ngx_mutt_staged_heads(batch);
+
+    if (ngx_mutt_redis_follow(NGX_MUTT_SCRIPT_WORDS + heads + 1,
                               ngx_mutt_queued, NULL)
         != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    ngx_mutt_write_script(batch, 1);
+    ngx_mutt_write_script(1);
+    ngx_mutt_write_heads(batch, heads);
+    ngx_mutt_write_elements(batch, 0, 1);
 
     if (ngx_mutt_redis_follow(1 + batch->events, ngx_mutt_queued, NULL)
         != NGX_OK)

@@ -12,7 +12,7 @@ use List::Util qw(sum);
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(122);
+my $t = Mutt::Test->new()->has('redis')->plan(127);
 
 $t->run();
 
@@ -453,6 +453,27 @@ is_deeply([ sort map { $t->redis('type', $_) eq 'list'
     ? $t->redis('lrange', $_, 0, -1) : $t->redis('get', $_) }
     $t->redis('keys', "$queue:staged*") ], [ 'mine', 'mine too' ],
     'and what was in it is kept');
+$t->redis('flushall');
+
+for my $broken ([ 'no hash', 'set', 'mutt:ledger', 'x' ],
+    [ 'no number', 'hset', 'mutt:ledger', 'accepted', 'many' ])
+{
+    my ($what, @command) = @$broken;
+
+    $t->redis('del', 'mutt:ledger');
+    $t->redis('del', $queue);
+    $before = staged(100, 0, $ingest, 2);
+    $t->redis('del', 'mutt:ledger');
+    $t->redis(@command);
+    $t->redis('lpush', "$queue:staged", 'mine');
+    is(staged(100, 0, $ingest, 2), $before,
+        "where the ledger is $what, none comes");
+    is($t->redis('exists', "$queue:staged"), 0, 'nothing stays behind');
+}
+
+is_deeply([ map { $t->redis('lrange', $_, 0, -1) }
+    $t->redis('keys', "$queue:staged*") ], [ 'mine', 'mine' ],
+    'and what was somebody\'s is kept');
 $t->redis('flushall');
 
 ###############################################################################

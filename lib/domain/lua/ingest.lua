@@ -4,7 +4,8 @@
 -- KEYS  1 ingest queue, 2 ledger, 3 rejected list, 4 rate limit,
 --       5 minute, 6 hour, 7 day counter, 8 where the queue is staged
 -- ARGV  cap, rejected_max, dedup_window_s, dedup prefix, rate_limit (0: off),
---       rate_window_s, staged 0/1, n_requests; per request how many events, as "n", or as
+--       rate_window_s, staged 0/1, n_requests (staged: 1 may stand for all, if
+--       no key has a limit of its own); per request how many events, as "n", or as
 --       "n:n_rejected:n_ids:key id" where it has more than events (n_ids is 0,
 --       or n: some ids were chosen by the client), n_ids as "n_ids/limit" if
 --       the key has a limit of its own, a minute; then the elements of all
@@ -28,16 +29,13 @@
 -- A request is taken whole or not at all; queue, ledger and counters change
 -- together.  Without allow-oom on purpose: a full Redis refuses new events,
 -- not old ones.  Each call of a command costs about as much as an event, so
--- types are looked at by the reads that are needed anyway, and events of
--- requests that stand together are pushed together.
+-- types are looked at by what has to be called anyway, and events of requests
+-- that stand together are pushed together.
 
 local queue, ledger, rejected, rate = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local cap = tonumber(ARGV[1])
-local rejected_max = tonumber(ARGV[2])
-local dedup_window = tonumber(ARGV[3])
 local dedup_prefix = ARGV[4]
 local limit = tonumber(ARGV[5])
-local window = tonumber(ARGV[6])
 local staged = ARGV[7] == '1'
 local n_requests = tonumber(ARGV[8])
 local stage = KEYS[8]
@@ -49,33 +47,50 @@ local call, pcall = redis.call, redis.pcall
 local floor, min, max = math.floor, math.min, math.max
 
 -- a key of that name is nobody's who knows what it is for, but kept
-if staged and call('EXISTS', stage) == 1 then
+local function move_stray()
     local now = call('TIME')
     local stray = stage .. ':stray:' .. now[1] .. '.' .. now[2]
-    if call('RENAMENX', stage, stray) == 0 then
-        return redis.error_reply('ERR ' .. stage .. ' exists')
+    while call('RENAMENX', stage, stray) == 0 do
+        stray = stray .. '-'
     end
     redis.log(redis.LOG_WARNING, stage .. ' was there, is now ' .. stray)
 end
 
-local depth = pcall('LLEN', queue)
-if type(depth) ~= 'number' then
-    return redis.error_reply('WRONGTYPE ' .. queue .. ' is no list')
+-- no key is there for LPUSHX to push to
+local function leave_nothing()
+    if staged and call('EXISTS', stage) == 1 then
+        move_stray()
+    end
 end
 
-local total = pcall('HGET', ledger, 'accepted')
-if type(total) == 'table' then
-    return redis.error_reply('WRONGTYPE ' .. ledger .. ' is no hash')
+local function wrong_type(text)
+    leave_nothing()
+    return redis.error_reply('WRONGTYPE ' .. text)
 end
-if total and not string.find(total, '^%-?%d+$') then
-    return redis.error_reply('WRONGTYPE ' .. ledger .. ' counts no events')
+
+local depth = pcall('LLEN', queue)
+if type(depth) ~= 'number' then
+    return wrong_type(queue .. ' is no list')
+end
+
+-- staged, the count that is changed first tells
+local total
+if not staged then
+    total = pcall('HGET', ledger, 'accepted')
+    if type(total) == 'table' then
+        return wrong_type(ledger .. ' is no hash')
+    end
+    if total and not string.find(total, '^%-?%d+$') then
+        return wrong_type(ledger .. ' counts no events')
+    end
 end
 
 -- sliding window of two buckets: the one before counts by the share of it
 -- that the window still covers
 local limiter = 0
 
-local function read_rate(key, window)
+local function read_rate(key, text)
+    local window = tonumber(text)
     local h = pcall('HMGET', key, 'slot', 'used', 'previous', 'window')
     if h.err then
         limiter = 2
@@ -87,7 +102,7 @@ local function read_rate(key, window)
     local share = 1 - (t - slot)
     local b = {key = key, window = window, slot = slot, used = 0, previous = 0,
         reset = max(1, math.ceil(share * window))}
-    if tonumber(h[4]) == window then
+    if h[4] == text then
         local old = tonumber(h[1]) or -1
         if old == slot then
             b.same = true
@@ -119,7 +134,7 @@ local everything, own = nil, {}
 
 if limit > 0 then
     limiter = 1
-    everything = read_rate(rate, window)
+    everything = read_rate(rate, ARGV[6])
     limit = everything and limit or 0
 end
 
@@ -129,6 +144,7 @@ local reset = everything and everything.reset or 0
 local accepted, kept = 0, 0
 local exceptions, more, refused = {}, {}, false
 local behind, all_rejected = HEAD + n_requests + 1, 0
+local rejected_max, dedup_window = 0, 0
 
 -- where things are: rejected elements and ids come behind all elements
 for r = 1, n_requests do
@@ -141,9 +157,10 @@ for r = 1, n_requests do
         more[r] = {n = n, rejected = tonumber(b), ids = tonumber(c),
             key = key, most = limit > 0 and tonumber(most) or nil}
         if more[r].most and own[key] == nil then
-            own[key] = read_rate(rate .. ':' .. key, 60) or false
+            own[key] = read_rate(rate .. ':' .. key, '60') or false
         end
         all_rejected = all_rejected + more[r].rejected
+        rejected_max, dedup_window = tonumber(ARGV[2]), tonumber(ARGV[3])
     end
     behind = behind + n
 end
@@ -259,9 +276,17 @@ end
 if not staged then
     push(queue, from, to)
 elseif refused then
+    leave_nothing()
     return {-1}
 else
-    if before > 0 then
+    total = pcall('HINCRBY', ledger, 'accepted', accepted)
+    if type(total) ~= 'number' then
+        return wrong_type(ledger .. ' counts no events')
+    end
+    if before == 0 then
+        leave_nothing()
+    elseif call('RENAMENX', queue, stage) == 0 then
+        move_stray()
         call('RENAME', queue, stage)
     end
     call('LPUSH', stage, ARGV[from])
@@ -281,7 +306,9 @@ for _, b in pairs(own) do
 end
 
 if accepted > 0 then
-    total = call('HINCRBY', ledger, 'accepted', accepted)
+    if not staged then
+        total = call('HINCRBY', ledger, 'accepted', accepted)
+    end
     for i, ttl in ipairs({7200, 172800, 2592000}) do
         -- what was pushed stays pushed, whatever is in a statistic
         if pcall('INCRBY', KEYS[4 + i], accepted) == accepted then
