@@ -1,6 +1,6 @@
 # A webhook answers in whatever order it likes: what it has taken leaves the
-# processing list, nothing else does, also where alerts are equal and where
-# somebody has changed the list.
+# processing list, nothing else does, also where alerts are equal, where
+# somebody has changed the list, and where Redis forgets or hangs up.
 
 use strict;
 use warnings;
@@ -180,5 +180,57 @@ answer(211 .. 214);
 ok(holds(215 .. 218), 'what is not answered stays though the order is another');
 answer(215 .. 218);
 ok(holds(), 'and goes when it is');
+###############################################################################
+# Redis forgets its scripts, and closes connections
+
+queue_alerts(301 .. 316);
+is(hold(8), 8, 'half of some more are on their way');
+$t->redis('script', 'flush');
+answer(301 .. 303, 308);
+is(hold(8), 8, 'others come though Redis has forgotten the scripts');
+ok(holds(304 .. 307, 309 .. 312), 'what is answered has made room for them');
+$t->redis('client', 'kill', 'type', 'normal', 'skipme', 'yes');
+answer(304, 305, 312);
+is(hold(8), 8, 'others come over a new connection');
+ok(holds(306, 307, 309 .. 311, 313 .. 315), 'for those that are answered');
+answer(306, 307, 309 .. 311, 313 .. 315);
+is(hold(1), 1, 'and the last');
+answer(316);
+ok(holds(), 'to the end');
+
+###############################################################################
+# nothing can be settled for a while
+
+my $failures = sub {
+    my $stats = $t->redis('info', 'commandstats')->{cmdstat_evalsha};
+
+    return ($stats =~ /failed_calls=(\d+)/)[0];
+};
+
+queue_alerts(401 .. 440);
+is(hold(8), 8, 'still more are on their way');
+$t->redis('rename', 'mutt:ledger', 'mutt:ledger:kept');
+$t->redis('set', 'mutt:ledger', 'no hash');
+
+my $before = $failures->();
+
+answer(401 .. 408);
+hold(1);
+answer(keys %held);
+ok($t->wait_for(sub { $failures->() >= $before + 3 }, 20),
+    'they cannot be settled');
+cmp_ok(scalar $t->redis('llen', $list), '<=', 16,
+    'and few are taken meanwhile');
+$t->redis('rename', 'mutt:ledger:kept', 'mutt:ledger');
+
+for my $n (1 .. 40) {
+    last if !$t->redis('llen', $queue) && !$t->redis('llen', $list);
+    hold(1);
+    answer(keys %held);
+}
+
+ok(holds(), 'all are settled afterwards');
+ok($t->wait_for(sub { $t->ledger()->{delivered} == 60 + 6 + 7 + 8 + 16 + 40 }, 20),
+    'each was counted once');
 is($t->ledger()->{difference}, 0, 'the ledger balances');
 $t->done();

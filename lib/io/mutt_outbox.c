@@ -26,28 +26,24 @@ number(char out[NUMBER], int64_t n)
 }
 
 
+/* The items of a reply, as they stand in it. */
 static mutt_rc_t
-copy_items(const mutt_reply_t *reply, size_t first, mutt_pool_t *pool,
+list_items(const mutt_reply_t *reply, size_t first, mutt_pool_t *pool,
            size_t *n, mutt_str_t **items, mutt_err_t *err)
 {
     size_t count = reply->n - first;
-    mutt_str_t *copies =
-        mutt_pool_alloc(pool, (count + 1) * sizeof(mutt_str_t));
+    mutt_str_t *list = mutt_pool_alloc(pool, (count + 1) * sizeof(mutt_str_t));
 
-    for (size_t i = 0; copies != NULL && i < count; i++) {
-        copies[i] = mutt_pool_dup(pool, reply->items[first + i]->str);
-
-        if (copies[i].data == NULL) {
-            copies = NULL;
-        }
-    }
-
-    if (copies == NULL) {
+    if (list == NULL) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory for alerts");
     }
 
+    for (size_t i = 0; i < count; i++) {
+        list[i] = reply->items[first + i]->str;
+    }
+
     *n = count;
-    *items = copies;
+    *items = list;
 
     return MUTT_OK;
 }
@@ -112,7 +108,7 @@ mutt_outbox_end_admit(mutt_queue_t *queue, mutt_pool_t *pool,
         .breaker_before = (mutt_breaker_state_t) f[9]->integer,
     };
 
-    rc = copy_items(reply, 10, pool, &a.n, &a.items, err);
+    rc = list_items(reply, 10, pool, &a.n, &a.items, err);
 
     if (rc == MUTT_OK) {
         *admission = a;
@@ -320,7 +316,7 @@ mutt_outbox_resume(mutt_queue_t *queue, mutt_pool_t *pool, size_t *n,
         rc = mutt_queue_check_fence(queue, reply, err);
     }
 
-    return rc == MUTT_OK ? copy_items(reply, 1, pool, n, items, err) : rc;
+    return rc == MUTT_OK ? list_items(reply, 1, pool, n, items, err) : rc;
 }
 
 

@@ -37,7 +37,7 @@ typedef struct {
 
 typedef struct {
     size_t n;
-    mutt_str_t *items; /* live in the pool */
+    mutt_str_t *items; /* live until the next call to Redis */
     bool probe;        /* the one item is the breaker's probe */
     mutt_breaker_state_t breaker;
     mutt_breaker_state_t breaker_before; /* differs: this call moved it */
@@ -120,7 +120,8 @@ MUTT_CHECKED mutt_rc_t mutt_outbox_end_admit(mutt_queue_t *queue,
                                              mutt_admission_t *admission,
                                              mutt_err_t *err);
 
-/* What is in this worker's processing list, after a reconnection. */
+/* What is in this worker's processing list, after a reconnection.  The items
+ * live until the next call to Redis. */
 MUTT_CHECKED mutt_rc_t mutt_outbox_resume(mutt_queue_t *queue,
                                           mutt_pool_t *pool, size_t *n,
                                           mutt_str_t **items, mutt_err_t *err);

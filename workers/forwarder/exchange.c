@@ -16,12 +16,13 @@ most_of(mutt_run_t *run)
 }
 
 
-/* How many alerts may be taken beside those that stay in hand. */
+/* How many alerts may be taken beside those that stay in hand; a settlement
+ * that follows on one that has failed makes no room before it is done. */
 static size_t
 room_for(mutt_run_t *run, const forwarder_t *f, mutt_usec_t now, bool settles)
 {
     size_t most = most_of(run);
-    size_t stay = f->used - (settles ? f->n_done : 0);
+    size_t stay = f->used - (settles && !f->unsettled ? f->n_done : 0);
 
     return stay >= most || now < f->held_until || (!settles && now < f->look_at)
                ? 0

@@ -3,9 +3,10 @@
  *
  * Many requests are in flight at once and are settled in the order of their
  * answers; nobody sleeps on an alert.  While there is more to send, what was
- * delivered is settled together, at most half of what is in hand.  What may be
- * sent now is decided in Redis, by breaker and limit together, before an alert
- * leaves the queue; an alert that has to wait waits there or among the retries.
+ * delivered is settled together, by the half of what is in hand, and requests
+ * go on until Redis has settled it and given more.  What may be sent now is
+ * decided there, by breaker and limit together, before an alert leaves the
+ * queue; an alert that has to wait waits there or among the retries.
  */
 
 #include "forwarder.h"
@@ -51,7 +52,7 @@ forwarder_setup(mutt_run_t *run, mutt_err_t *err)
         .ca = mutt_set_text(s, MUTT_SET_MOOG_CA_CERT_PATH),
         .timeout_ms =
             (long) (mutt_set_float(s, MUTT_SET_MOOG_WEBHOOK_TIMEOUT) * 1000),
-        .connections = SLOTS,
+        .connections = INFLIGHT,
     };
 
     for (size_t i = SLOTS; i > 0; i--) {

@@ -14,7 +14,10 @@
 #include "io/mutt_outbox.h"
 #include "run/mutt_worker.h"
 
-#define SLOTS 1024
+/* moog_max_inflight at most; an exchange may give as many before it is known
+ * that it has settled nothing */
+#define INFLIGHT 1024
+#define SLOTS (2 * INFLIGHT)
 #define KEY_MAX 8192
 
 /* between two looks at an empty or held queue: first for as long as alerts came
@@ -66,7 +69,8 @@ typedef struct {
     slot_t *settling;    /* done, and told to Redis */
     size_t n_settling;
     bool settling_urgent;
-    bool settles; /* the exchange that is out, if one is */
+    bool unsettled; /* the last settlement failed */
+    bool settles;   /* the exchange that is out, if one is */
     bool admits;
     mutt_usec_t due_at;
     mutt_usec_t look_at; /* the queue is looked at then */

@@ -121,6 +121,8 @@ forwarder_end_settle(mutt_run_t *run, forwarder_t *f, mutt_err_t *err)
     mutt_settled_t settled;
     mutt_rc_t rc = mutt_outbox_end_settle(mutt_run_queue(run), &settled, err);
 
+    f->unsettled = rc != MUTT_OK;
+
     if (rc != MUTT_OK) {
         forwarder_put_back(f);
         return rc;
