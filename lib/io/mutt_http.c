@@ -14,6 +14,9 @@
 #define HEADER_MAX 8192
 #define HEADER_FIRST 64
 
+/* what libcurl gives a connection unless it is told */
+#define CONNECT_MS 300000L
+
 /* The headers that a request may have of its own, in this order. */
 typedef enum {
     HEADER_KEY,
@@ -325,12 +328,18 @@ set_up(const mutt_http_t *h, call_t *call)
                             1L);
     (void) curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     (void) curl_easy_setopt(e, CURLOPT_PROXY, "");
+    (void) curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
     (void) curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     /* nobody waits for a name server that does not answer in time */
     (void) curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     (void) curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, h->options.timeout_ms);
-    (void) curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-                            h->options.timeout_ms);
+
+    /* for the connection the whole's deadline does, but for libcurl's own */
+    if (h->options.timeout_ms > CONNECT_MS) {
+        (void) curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                                h->options.timeout_ms);
+    }
+
     (void) curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
     (void) curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
     (void) curl_easy_setopt(e, CURLOPT_PRIVATE, call);
