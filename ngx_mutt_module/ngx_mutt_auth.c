@@ -3,7 +3,18 @@
 #include "ngx_mutt_api.h"
 
 
-#define NGX_MUTT_KEY_MAX  4096
+#define NGX_MUTT_KEY_MAX       4096
+
+/* longer ones than those that MUTT makes are hashed each time */
+#define NGX_MUTT_KEY_REMEMBER  128
+
+
+/* a good key as a connection has sent it, which need not be hashed again */
+typedef struct {
+    size_t             len;
+    u_char             text[NGX_MUTT_KEY_REMEMBER];
+    u_char             digest[MUTT_SHA256_LEN];
+} ngx_mutt_sent_key_t;
 
 
 static ngx_int_t ngx_mutt_add_key(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf,
@@ -217,18 +228,13 @@ ngx_mutt_digest(mutt_str_t text, u_char *digest)
 }
 
 
-const ngx_mutt_key_t *
-ngx_mutt_identify(ngx_http_request_t *r, mutt_str_t text)
+static const ngx_mutt_key_t *
+ngx_mutt_key_of(ngx_http_request_t *r, const u_char *digest)
 {
-    u_char                 digest[MUTT_SHA256_LEN];
     ngx_uint_t             i;
     ngx_mutt_key_t        *key;
     const ngx_mutt_key_t  *found;
     ngx_mutt_main_conf_t  *mcf;
-
-    if (ngx_mutt_digest(text, digest) != NGX_OK) {
-        return NULL;
-    }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_mutt_module);
     key = mcf->keys->elts;
@@ -236,7 +242,7 @@ ngx_mutt_identify(ngx_http_request_t *r, mutt_str_t text)
 
     /* all are compared, whichever fits */
     for (i = 0; i < mcf->keys->nelts; i++) {
-        if (mutt_equal_constant_time(digest, key[i].digest, sizeof(digest))) {
+        if (mutt_equal_constant_time(digest, key[i].digest, MUTT_SHA256_LEN)) {
             found = &key[i];
         }
     }
@@ -246,10 +252,75 @@ ngx_mutt_identify(ngx_http_request_t *r, mutt_str_t text)
 
 
 const ngx_mutt_key_t *
+ngx_mutt_identify(ngx_http_request_t *r, mutt_str_t text)
+{
+    u_char  digest[MUTT_SHA256_LEN];
+
+    return ngx_mutt_digest(text, digest) == NGX_OK
+           ? ngx_mutt_key_of(r, digest) : NULL;
+}
+
+
+static void
+ngx_mutt_forget_sent(void *data)
+{
+    ngx_explicit_memzero(data, sizeof(ngx_mutt_sent_key_t));
+}
+
+
+/* What the connection remembers; NULL: nothing yet. */
+static ngx_mutt_sent_key_t *
+ngx_mutt_sent_before(ngx_connection_t *c)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = c->pool->cleanup; cln != NULL; cln = cln->next) {
+        if (cln->handler == ngx_mutt_forget_sent) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Without memory for it the next request is hashed too. */
+static void
+ngx_mutt_remember_sent(ngx_connection_t *c, ngx_mutt_sent_key_t *sent,
+    mutt_str_t text, const u_char *digest)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    if (text.len > NGX_MUTT_KEY_REMEMBER) {
+        return;
+    }
+
+    if (sent == NULL) {
+        cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_mutt_sent_key_t));
+
+        if (cln == NULL) {
+            return;
+        }
+
+        cln->handler = ngx_mutt_forget_sent;
+        sent = cln->data;
+    }
+
+    sent->len = text.len;
+    ngx_memcpy(sent->text, text.data, text.len);
+    ngx_memcpy(sent->digest, digest, MUTT_SHA256_LEN);
+}
+
+
+const ngx_mutt_key_t *
 ngx_mutt_authenticate(ngx_http_request_t *r)
 {
-    ngx_str_t   *value;
-    ngx_uint_t   count;
+    u_char                 digest[MUTT_SHA256_LEN];
+    ngx_str_t             *value;
+    mutt_str_t             text;
+    ngx_uint_t             count;
+    ngx_mutt_sent_key_t   *sent;
+    const ngx_mutt_key_t  *key;
 
     value = ngx_mutt_find_header(r, "x-api-key", &count);
 
@@ -258,8 +329,26 @@ ngx_mutt_authenticate(ngx_http_request_t *r)
         return NULL;
     }
 
-    return ngx_mutt_identify(r, (mutt_str_t) { (char *) value->data,
-                                               value->len });
+    text = (mutt_str_t) { (char *) value->data, value->len };
+    sent = ngx_mutt_sent_before(r->connection);
+
+    if (sent != NULL && sent->len == text.len
+        && mutt_equal_constant_time(sent->text, text.data, text.len))
+    {
+        return ngx_mutt_key_of(r, sent->digest);
+    }
+
+    if (ngx_mutt_digest(text, digest) != NGX_OK) {
+        return NULL;
+    }
+
+    key = ngx_mutt_key_of(r, digest);
+
+    if (key != NULL) {
+        ngx_mutt_remember_sent(r->connection, sent, text, digest);
+    }
+
+    return key;
 }
 
 

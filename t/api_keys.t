@@ -254,9 +254,17 @@ $t->redis('del', "mutt:rate_limit:ingestor:$limited->{id}");
 ###############################################################################
 # the end of a key
 
+# a connection that has used it, and stays
+my $ask = "GET /api/v2/rules HTTP/1.1\r\nHost: x\r\nX-API-KEY: $writer\r\n\r\n";
+my $stays = $t->http_raw($ask);
+
+is(Mutt::Http::read_response($stays, 20, 'GET')->{code}, 200, 'it is good');
 is(api('DELETE', 'keys/writer', { reason => 'left' })->{json}{message},
     'Key revoked successfully', 'a key is revoked');
 ok(agreed(401, 'GET', 'rules', undef, $writer), 'and refused everywhere');
+print {$stays} $ask;
+is(Mutt::Http::read_response($stays, 20, 'GET')->{code}, 401,
+    'where it was used before too');
 is(api('DELETE', 'keys/writer')->{code}, 404, 'once');
 is(api('DELETE', 'keys/none')->{code}, 404, 'none is no key');
 ok((grep { $_->{name} eq 'writer' && $_->{revoked_at} }

@@ -12,7 +12,7 @@ use JSON::XS;
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(70);
+my $t = Mutt::Test->new()->has(qw(redis nginx))->plan(71);
 
 $t->env(INGEST_API_KEY_NEXT => 'the-next-key');
 $t->run();
@@ -126,6 +126,20 @@ my $two = $t->http_raw("POST /ingest HTTP/1.1\r\nHost: x\r\nX-API-KEY: x\r\n"
     . 'Content-Length: ' . length($event) . "\r\n\r\n$event");
 
 like(do { local $/; <$two> }, qr{^HTTP/1.1 401 }, 'two keys are nobody\'s');
+# what a connection has sent before is no credential of what comes behind it
+my $good = $key{'X-API-KEY'};
+my @keys = ($good, $good, $good =~ s/.$/!/r, $good, substr($good, 0, -1), '',
+    "${good}x", 'the-next-key', $good);
+my $many = $t->http_raw(join '', map {
+    "POST /ingest HTTP/1.1\r\nHost: x\r\nX-API-KEY: $keys[$_]\r\n"
+        . ($_ == $#keys ? "Connection: close\r\n" : '')
+        . 'Content-Length: ' . length($event) . "\r\n\r\n$event"
+    } 0 .. $#keys);
+
+is(join(' ', do { local $/; <$many> } =~ m{^HTTP/1.1 (\d+) }mg),
+    '200 200 401 200 401 401 401 200 200',
+    'each request of a connection is judged by its own key');
+
 is($t->http('POST', "/ingest?api_key=$key{'X-API-KEY'}", $event)->{code}, 401,
     'a key in the URL is not looked at');
 
