@@ -19,6 +19,11 @@
 #define NGX_MUTT_ELEMENT_MORE    1024
 #define NGX_MUTT_REPLY_MAX       (256 * 1024)
 #define NGX_MUTT_SHARED_MAX      4096
+#define NGX_MUTT_ELEMENTS_MAX    ((size_t) 1 << 30)
+
+/* of buffers that are kept */
+#define NGX_MUTT_SPARE_SIZE      4096
+#define NGX_MUTT_SPARE_MAX       128
 
 
 typedef struct {
@@ -57,6 +62,9 @@ static ngx_int_t ngx_mutt_ingest_fail(ngx_mutt_ingest_t *in,
 static mutt_json_reader_t   *ngx_mutt_reader;
 static mutt_buf_t            ngx_mutt_shared;    /* by all its envelopes */
 static mutt_event_fault_t    ngx_mutt_fault;     /* of an event */
+
+static mutt_buf_t            ngx_mutt_spare[NGX_MUTT_SPARE_MAX];
+static ngx_uint_t            ngx_mutt_n_spare;
 
 /* by the settings of a generation */
 static mutt_event_limits_t   ngx_mutt_limits;
@@ -98,13 +106,45 @@ ngx_mutt_ingest_count(ngx_http_request_t *r, mutt_api_code_t code)
 }
 
 
+/*
+ * The buffers of elements that are of the usual size are kept for the next
+ * requests: malloc() takes its longer way for them, and free() too.
+ */
+
+static void
+ngx_mutt_keep_buffer(mutt_buf_t *b)
+{
+    if (b->data != NULL && b->size <= NGX_MUTT_SPARE_SIZE
+        && ngx_mutt_n_spare < NGX_MUTT_SPARE_MAX)
+    {
+        mutt_buf_reset(b);
+        ngx_mutt_spare[ngx_mutt_n_spare++] = *b;
+        return;
+    }
+
+    mutt_buf_done(b);
+}
+
+
+static void
+ngx_mutt_take_buffer(mutt_buf_t *b)
+{
+    if (ngx_mutt_n_spare > 0) {
+        *b = ngx_mutt_spare[--ngx_mutt_n_spare];
+        return;
+    }
+
+    mutt_buf_init(b, NGX_MUTT_ELEMENTS_MAX);
+}
+
+
 static void
 ngx_mutt_ingest_cleanup(void *data)
 {
     ngx_mutt_ingest_t  *in = data;
 
     ngx_mutt_push_cancel(&in->push);
-    mutt_buf_done(&in->elements);
+    ngx_mutt_keep_buffer(&in->elements);
     mutt_buf_done(&in->rejected);
     mutt_buf_done(&in->errors);
 }
@@ -181,8 +221,8 @@ ngx_mutt_ingest(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
     ngx_mutt_trace_begin(r, ctx);
 
     cap = mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_MAX_BODY_BYTES);
-    mutt_buf_init(&in->elements, (size_t) 1 << 30);
-    mutt_buf_init(&in->rejected, (size_t) 1 << 30);
+    ngx_mutt_take_buffer(&in->elements);
+    mutt_buf_init(&in->rejected, NGX_MUTT_ELEMENTS_MAX);
     mutt_buf_init(&in->errors, NGX_MUTT_REPLY_MAX);
 
     if (r->headers_in.content_length_n > (off_t) cap) {

@@ -476,13 +476,18 @@ ngx_mutt_write_counters(const char *prefix)
 static void
 ngx_mutt_write_stage(const char *queue)
 {
-    char    name[512];
-    size_t  len;
+    static char         name[512];
+    static size_t       len;
+    static ngx_uint_t   generation;
 
-    len = snprintf(name, sizeof(name), "%s:staged:%.*s", queue,
-                   NGX_MUTT_STAGE_LEN, ngx_mutt_stage);
+    if (len == 0 || generation != ngx_mutt_settings_generation()) {
+        generation = ngx_mutt_settings_generation();
+        len = snprintf(name, sizeof(name), "%s:staged:%.*s", queue,
+                       NGX_MUTT_STAGE_LEN, ngx_mutt_stage);
+        len = ngx_min(len, sizeof(name) - 1);
+    }
 
-    (void) ngx_mutt_redis_word(name, ngx_min(len, sizeof(name) - 1));
+    (void) ngx_mutt_redis_word(name, len);
 }
 
 
