@@ -287,7 +287,9 @@ static ngx_flag_t
 ngx_mutt_is(ngx_str_t *value, const char *text)
 {
     return value->len == ngx_strlen(text)
-           && ngx_strncasecmp(value->data, (u_char *) text, value->len) == 0;
+           && (ngx_memcmp(value->data, text, value->len) == 0
+               || ngx_strncasecmp(value->data, (u_char *) text, value->len)
+                  == 0);
 }
 
 
@@ -599,6 +601,30 @@ ngx_mutt_admit(ngx_mutt_ingest_t *in, mutt_str_t raw)
 }
 
 
+/* What is more than a second is the same for many. */
+static void
+ngx_mutt_write_received(mutt_usec_t at, char *out)
+{
+    ngx_uint_t  i, usec;
+
+    static char         text[MUTT_TIME_LEN + 1];
+    static mutt_usec_t  second = -1;
+
+    if (at / MUTT_USEC_SEC != second) {
+        second = at / MUTT_USEC_SEC;
+        mutt_time_format(at, text);
+    }
+
+    ngx_memcpy(out, text, sizeof(text));
+    usec = at % MUTT_USEC_SEC;
+
+    for (i = 0; i < 6; i++) {
+        out[MUTT_TIME_LEN - 2 - i] = '0' + usec % 10;
+        usec /= 10;
+    }
+}
+
+
 static ngx_int_t
 ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in)
 {
@@ -629,7 +655,7 @@ ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in)
 
     /* nginx's own clock stands still within a turn, and counts millis */
     in->received = ngx_mutt_now();
-    mutt_time_format(in->received, in->received_at);
+    ngx_mutt_write_received(in->received, in->received_at);
     ngx_mutt_ingest_limits();
 
     mutt_buf_reset(&ngx_mutt_shared);

@@ -241,8 +241,17 @@ const ngx_mutt_key_t *ngx_mutt_session_key(ngx_http_request_t *r,
 
 /* ngx_mutt_reply.c */
 
-ngx_int_t ngx_mutt_add_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value);
+ngx_int_t ngx_mutt_add_named_header(ngx_http_request_t *r, const char *name,
+    size_t len, ngx_str_t *value);
+
+/* Here, so that the length of a literal is counted by the compiler. */
+static ngx_inline ngx_int_t
+ngx_mutt_add_header(ngx_http_request_t *r, const char *name, ngx_str_t *value)
+{
+    return ngx_mutt_add_named_header(r, name, ngx_strlen(name), value);
+}
+
+
 ngx_int_t ngx_mutt_add_int_header(ngx_http_request_t *r, const char *name,
     ngx_int_t value);
 

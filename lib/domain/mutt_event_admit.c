@@ -160,7 +160,9 @@ check_required(admit_t *a)
     for (size_t i = 0; i < a->limits->n_required; i++) {
         mutt_str_t name = a->limits->required[i];
 
-        if (!given(find(a, name))) {
+        const mutt_json_member_t **slot = slot_of(&a->known, name);
+
+        if (!given(slot != NULL ? *slot : find(a, name))) {
             blame(a, name, REQUIRED);
         }
     }
