@@ -89,7 +89,7 @@ sub commit {
 
     my $r = script('commit', [ "mutt:processing:$pod", 'mutt:fence',
         'mutt:ledger', $queue, $alerts, $dlq, $dead ], $pod, $token, $number,
-        $codes, 0, 0, 60, @payloads);
+        $codes, 0, 0, 60, 0, @payloads);
 
     return ref $r ? $r->[0] : $r;
 }
@@ -367,12 +367,12 @@ $t->redis('del', $alerts);
 like(commit($a, $token, $claim->{number}, Z => ''), qr/no code Z/,
     'so is an unknown code');
 like(script('commit', [ "mutt:processing:$a", 'mutt:fence', 'mutt:ledger',
-    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 'U', 1, 1, 60,
+    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 'U', 2, 1, 60, 0,
     'mutt:unhandled:h:0'), qr/arguments/, 'and a call that is cut short');
 $t->redis('set', 'mutt:unhandled:h:0', 'many');
 like(script('commit', [ "mutt:processing:$a", 'mutt:fence', 'mutt:ledger',
-    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 'U', 1, 1, 60,
-    'mutt:unhandled:h:0', 1), qr/no number/,
+    $queue, $alerts, $dlq, $dead ], $a, $token, $claim->{number}, 'U', 1, 1, 60, 0,
+    'mutt:unhandled:h:0'), qr/no number/,
     'and a counter that is none');
 is($t->redis('llen', "mutt:processing:$a"), 1, 'and nothing has moved');
 clean('wrong type');
@@ -488,8 +488,8 @@ my $raised = sub {
     my $c = claim($a, $token, $n);
     my $r = script('commit', [ "mutt:processing:$a", 'mutt:fence',
         'mutt:ledger', $queue, $alerts, $dlq, $dead ], $a, $token,
-        $c->{number}, 'U' x $n, 1, $threshold, 60, 'mutt:unhandled:h:0', $n,
-        @meta);
+        $c->{number}, 'U' x $n, 1, $threshold, 60, $n > 1 ? 1 : 0,
+        'mutt:unhandled:h:0', $n > 1 ? (0, $n) : (), @meta);
 
     return $r->[0] eq 'OK' ? $r->[1] : "@$r";
 };

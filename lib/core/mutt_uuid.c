@@ -72,16 +72,18 @@ mutt_uuid_format(const mutt_uuid_t *id, char out[MUTT_UUID_LEN + 1])
 }
 
 
+/* What a hexadecimal digit is worth, or -1. */
 static int
 nibble(char c)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
+    static const signed char more[256] = {
+        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+        ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+        ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+        ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    };
 
-    c |= 0x20;
-
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return more[(unsigned char) c] - 1;
 }
 
 
@@ -103,7 +105,7 @@ mutt_uuid_parse(mutt_str_t text, mutt_uuid_t *id)
         int high = nibble(*p++);
         int low = nibble(*p++);
 
-        if (high < 0 || low < 0) {
+        if ((high | low) < 0) {
             return false;
         }
 

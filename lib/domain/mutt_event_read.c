@@ -1,5 +1,6 @@
 #include "mutt_event.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "mutt_oid.h"
@@ -21,26 +22,45 @@ typedef struct {
 } parts_t;
 
 
+/* Members whose text counts, if they are text. */
+static bool
+collect_text(const mutt_json_member_t *m, parts_t *parts)
+{
+    static const struct {
+        mutt_str_t name;
+        size_t part;
+    } texts[] = {
+        { MUTT_STR("_event_id"), offsetof(parts_t, id) },
+        { MUTT_STR("_correlation_id"), offsetof(parts_t, correlation_id) },
+        { MUTT_STR("_received_at"), offsetof(parts_t, received_at) },
+        { MUTT_STR("_source"), offsetof(parts_t, source) },
+        { MUTT_STR("_traceparent"), offsetof(parts_t, traceparent) },
+        { MUTT_STR("_trace_origin"), offsetof(parts_t, trace_origin) },
+        { MUTT_STR("hostname"), offsetof(parts_t, hostname) },
+        { MUTT_STR("message"), offsetof(parts_t, message) },
+        { MUTT_STR("trap_oid"), offsetof(parts_t, trap_oid) },
+    };
+
+    for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
+        if (mutt_str_eq(m->name, texts[k].name)) {
+            *(mutt_str_t *) ((char *) parts + texts[k].part) = m->text;
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static void
 collect(const mutt_json_member_t *members, size_t n, parts_t *parts)
 {
-    const struct {
-        mutt_str_t name;
-        mutt_str_t *text;
-    } texts[] = {
-        { MUTT_STR("_event_id"), &parts->id },
-        { MUTT_STR("_correlation_id"), &parts->correlation_id },
-        { MUTT_STR("_received_at"), &parts->received_at },
-        { MUTT_STR("_source"), &parts->source },
-        { MUTT_STR("_traceparent"), &parts->traceparent },
-        { MUTT_STR("_trace_origin"), &parts->trace_origin },
-        { MUTT_STR("hostname"), &parts->hostname },
-        { MUTT_STR("message"), &parts->message },
-        { MUTT_STR("trap_oid"), &parts->trap_oid },
-    };
-
     for (size_t i = 0; i < n; i++) {
         const mutt_json_member_t *m = &members[i];
+
+        if (m->type == MUTT_JSON_STRING && collect_text(m, parts)) {
+            continue;
+        }
 
         if (mutt_str_eq(m->name, MUTT_STR("timestamp"))) {
             parts->timestamp = m;
@@ -50,13 +70,6 @@ collect(const mutt_json_member_t *members, size_t n, parts_t *parts)
             parts->attempts = mutt_str_count(m->raw);
         } else if (mutt_str_eq(m->name, MUTT_STR("_replays"))) {
             parts->replays = mutt_str_count(m->raw);
-        }
-
-        for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
-            if (m->type == MUTT_JSON_STRING &&
-                mutt_str_eq(m->name, texts[k].name)) {
-                *texts[k].text = m->text;
-            }
         }
     }
 }
@@ -159,8 +172,9 @@ body_of(const mutt_json_member_t *members, size_t n, size_t max,
 
     *p++ = '{';
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n;) {
         if (mutt_event_is_ours(members[i].name)) {
+            i++;
             continue;
         }
 
@@ -168,8 +182,16 @@ body_of(const mutt_json_member_t *members, size_t n, size_t max,
             *p++ = ',';
         }
 
-        memcpy(p, members[i].member.data, members[i].member.len);
-        p += members[i].member.len;
+        mutt_str_t run = members[i++].member;
+
+        /* with those that follow it, as they stand */
+        while (i < n && members[i].member.data == run.data + run.len + 1 &&
+               !mutt_event_is_ours(members[i].name)) {
+            run.len += 1 + members[i++].member.len;
+        }
+
+        memcpy(p, run.data, run.len);
+        p += run.len;
     }
 
     *p++ = '}';

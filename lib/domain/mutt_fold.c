@@ -78,6 +78,15 @@ fold_word(const char *p, const char *end, unsigned seen, char *out, size_t n,
         return n;
     }
 
+    if ((seen & DIGIT) == 0) {
+        size_t len =
+            (size_t) (end - p) < max - n ? (size_t) (end - p) : max - n;
+
+        memcpy(out + n, p, len);
+
+        return n + len;
+    }
+
     for (; p < end && n < max; p++) {
         if (kind_of(*p) != DIGIT) {
             out[n++] = *p;
@@ -116,13 +125,11 @@ mutt_fold(mutt_str_t message, char out[MUTT_FOLD_MAX])
 
 
 bool
-mutt_fold_hash(mutt_str_t message, char out[MUTT_HASH16_LEN + 1])
+mutt_fold_digest(mutt_str_t folded, char out[MUTT_HASH16_LEN + 1])
 {
-    char folded[MUTT_FOLD_MAX];
     char hex[41];
-    size_t n = mutt_fold(message, folded);
 
-    if (!mutt_sha1_hex((mutt_str_t) { folded, n }, hex)) {
+    if (!mutt_sha1_hex(folded, hex)) {
         return false;
     }
 
@@ -130,4 +137,14 @@ mutt_fold_hash(mutt_str_t message, char out[MUTT_HASH16_LEN + 1])
     out[MUTT_HASH16_LEN] = '\0';
 
     return true;
+}
+
+
+bool
+mutt_fold_hash(mutt_str_t message, char out[MUTT_HASH16_LEN + 1])
+{
+    char folded[MUTT_FOLD_MAX];
+    size_t n = mutt_fold(message, folded);
+
+    return mutt_fold_digest((mutt_str_t) { folded, n }, out);
 }

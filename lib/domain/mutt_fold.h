@@ -24,10 +24,11 @@
  */
 size_t mutt_fold(mutt_str_t message, char out[MUTT_FOLD_MAX]);
 
-/*
- * The first 16 hex digits of the SHA-1 of the folded message, and a NUL.
- * False when the digest fails.
- */
+/* The first 16 hex digits of the SHA-1 of a folded message, and a NUL; false
+ * when the digest fails. */
+bool mutt_fold_digest(mutt_str_t folded, char out[MUTT_HASH16_LEN + 1]);
+
+/* Both, of a message. */
 bool mutt_fold_hash(mutt_str_t message, char out[MUTT_HASH16_LEN + 1]);
 
 #endif

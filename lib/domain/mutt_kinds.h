@@ -10,6 +10,7 @@
 
 #include "core/mutt_pool.h"
 #include "mutt_event.h"
+#include "mutt_fold.h"
 
 /* One kind; text lives as long as the events. */
 typedef struct {
@@ -19,12 +20,19 @@ typedef struct {
     int64_t times;
 } mutt_kind_t;
 
+/* A folded message whose digest is known. */
+typedef struct {
+    mutt_str_t folded;
+    char digest[MUTT_HASH16_LEN + 1];
+} mutt_digest_t;
+
 typedef struct {
     mutt_kind_t *all;
     size_t n;
     size_t max;
     uint32_t *slots; /* hash table of 1 + index */
     size_t n_slots;
+    mutt_digest_t *digests; /* the last ones, each in the place of its hash */
 } mutt_kinds_t;
 
 /* Makes room for max kinds in the pool; false when out of memory. */

@@ -466,12 +466,12 @@ put_int(commit_t *c, int64_t n)
 static bool
 begin_commit(commit_t *c, size_t n_items, size_t n_kinds)
 {
-    /* seven, and at most: a payload an item, two a kind, three a meta-alert,
-     * of which two and one are numbers */
+    /* eight, and at most: a payload an item; three a kind and three a
+     * meta-alert, of which two and one are numbers */
     *c = (commit_t) {
-        .args = malloc((7 + n_items + 5 * n_kinds) * sizeof(mutt_str_t)),
+        .args = malloc((8 + n_items + 6 * n_kinds) * sizeof(mutt_str_t)),
         .codes = malloc(n_items + 1),
-        .numbers = malloc((4 + 2 * n_kinds) * 24),
+        .numbers = malloc((5 + 3 * n_kinds) * 24),
     };
 
     return c->args != NULL && c->codes != NULL && c->numbers != NULL;
@@ -490,7 +490,22 @@ end_commit(commit_t *c)
 static bool
 has_payload(mutt_dest_t dest)
 {
-    return strchr("FRDQX", code_of(dest)) != NULL;
+    return dest != MUTT_TO_LOGGED && dest != MUTT_TO_SUPPRESSED &&
+           dest != MUTT_TO_UNHANDLED;
+}
+
+
+/* How many kinds have more than the one event that is taken for granted. */
+static int64_t
+count_more(const mutt_unhandled_t *kinds, size_t n_kinds)
+{
+    int64_t n = 0;
+
+    for (size_t k = 0; k < n_kinds; k++) {
+        n += kinds[k].times != 1;
+    }
+
+    return n;
 }
 
 
@@ -516,7 +531,10 @@ put_kinds(commit_t *c, const mutt_unhandled_t *kinds, size_t n_kinds)
     }
 
     for (size_t k = 0; k < n_kinds; k++) {
-        put_int(c, kinds[k].times);
+        if (kinds[k].times != 1) {
+            put_int(c, (int64_t) k);
+            put_int(c, kinds[k].times);
+        }
     }
 
     for (size_t k = 0; k < n_kinds; k++) {
@@ -553,6 +571,7 @@ send_commit(mutt_queue_t *queue, const mutt_claim_t *claim,
     put_int(&c, (int64_t) n_kinds);
     put_int(&c, raising->threshold);
     put_int(&c, raising->expiry_s);
+    put_int(&c, count_more(kinds, n_kinds));
     put_items(&c, claim, verdicts);
     put_kinds(&c, kinds, n_kinds);
 

@@ -5,11 +5,11 @@
 -- KEYS  1 processing list, 2 fence, 3 ledger, 4 source queue, 5 alert queue,
 --       6 alerter's dead letters, 7 dead
 -- ARGV  id, token, batch number, the codes of the n items as one word, n_kinds,
---       threshold, expiry s; then the payloads of the items whose code has one,
---       in order; the counter keys of the kinds of unhandled events, then how
---       many there are of each; then, of the kinds that are to raise a
---       meta-alert: number of the kind from 0, the meta-alert's JSON up to the
---       count and after it
+--       threshold, expiry s, n_more; then the payloads of the items whose code
+--       has one, in order; the counter keys of the kinds of unhandled events;
+--       of the n_more kinds with more than one event: number of the kind from
+--       0, how many; then, of the kinds that are to raise a meta-alert: number
+--       of the kind, the meta-alert's JSON up to the count and after it
 --       codes: F alert queue, L logged, S suppressed, U unhandled, R back to
 --       the source, D dead letters, Q dead, X dead and never counted before;
 --       F, R, D, Q and X have a payload
@@ -28,18 +28,19 @@ local source, alerts, dlq, dead = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local id, token, batch, codes = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local n, n_kinds = #(codes or ''), tonumber(ARGV[5])
 local threshold, expiry = tonumber(ARGV[6]), tonumber(ARGV[7])
+local n_more = tonumber(ARGV[8])
 
-local HEAD = 7
+local HEAD = 8
 local CHUNK = 1000
 
-local call, pcall = redis.call, redis.pcall
+local call = redis.call
 
 local current = call('HGET', fence, id)
 if current ~= token then
     return {'FENCED', current or ''}
 end
 
-if not expiry then
+if not n_more then
     return redis.error_reply('ERR ' .. #ARGV .. ' arguments')
 end
 
@@ -79,12 +80,19 @@ for code in string.gmatch(codes, '[FRDQX]') do
     push[#push + 1] = ARGV[at]
 end
 
--- before the key of the first kind, and before how many there are of it
-local keys_at, times_at = at, at + n_kinds
-local texts_at = times_at + n_kinds + 1
+-- before the key of the first kind
+local keys_at = at
+local more_at = at + n_kinds + 1
+local texts_at = more_at + 2 * n_more
 
 if #ARGV < texts_at - 1 or (#ARGV - texts_at + 1) % 3 ~= 0 then
     return redis.error_reply('ERR ' .. #ARGV .. ' arguments')
+end
+
+-- how many there are of each kind; of most, one
+local times = {}
+for i = more_at, texts_at - 1, 2 do
+    times[ARGV[i] + 1] = ARGV[i + 1]
 end
 
 local texts = {}
@@ -115,7 +123,7 @@ for first = 1, n_kinds, CHUNK do
     local last = math.min(first + CHUNK - 1, n_kinds)
     local values = call('MGET', unpack(ARGV, keys_at + first, keys_at + last))
     for k = first, last do
-        local value, sum = values[k - first + 1], tonumber(ARGV[times_at + k])
+        local value, sum = values[k - first + 1], tonumber(times[k] or 1)
         if value then
             if #value > 15 or not string.find(value, '^%d+$') then
                 return redis.error_reply('WRONGTYPE ' .. ARGV[keys_at + k]
@@ -156,14 +164,17 @@ local metas = 0
 local px = string.format('%d', expiry * 1000)
 
 for k = 1, n_kinds do
-    local key, times, text = ARGV[keys_at + k], ARGV[times_at + k], texts[k - 1]
+    local key, more, text = ARGV[keys_at + k], times[k], texts[k - 1]
     local count
 
     -- a key that is there after all is no number: it counts nothing
-    if counted[k] then
-        count = call('INCRBY', key, times)
-    elseif call('SET', key, times, 'PX', px, 'NX') then
-        count = tonumber(times)
+    if not counted[k] then
+        count = call('SET', key, more or '1', 'PX', px, 'NX')
+            and tonumber(more or 1)
+    elseif more then
+        count = call('INCRBY', key, more)
+    else
+        count = call('INCR', key)
     end
 
     if text and count and count >= threshold then
