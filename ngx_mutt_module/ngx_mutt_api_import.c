@@ -89,7 +89,7 @@ struct ngx_mutt_import_s {
     ngx_flag_t               stale;     /* it is not the set that was meant */
     ngx_int_t                n_changes;
     const char              *version;
-    const char              *answer;
+    mutt_str_t               answer;
 };
 
 
@@ -707,13 +707,12 @@ ngx_mutt_import_applied(ngx_mutt_flow_t *flow)
         return NGX_OK;
     }
 
-    import->answer = ngx_mutt_flow_text(flow, ngx_mutt_pg_value(&flow->query,
-                                                                0, 0));
+    import->answer = ngx_mutt_pg_value(&flow->query, 0, 0);
     import->n_faults = mutt_str_count(ngx_mutt_pg_value(&flow->query, 0, 1));
     mutt_buf_add_str(&import->faults, ngx_mutt_pg_value(&flow->query, 0, 2));
     import->n_changes = mutt_str_count(ngx_mutt_pg_value(&flow->query, 0, 3));
 
-    if (import->answer == NULL) {
+    if (ngx_mutt_pg_leave(&flow->query, flow->request->pool) != NGX_OK) {
         return ngx_mutt_flow_error(flow, MUTT_API_INTERNAL);
     }
 
@@ -773,7 +772,7 @@ ngx_mutt_import_answer(ngx_mutt_flow_t *flow)
     }
 
     flow->rc = ngx_mutt_send_kept(flow->request, NGX_HTTP_OK,
-                                  mutt_str(import->answer));
+                                  import->answer);
 
     return NGX_DONE;
 }

@@ -687,6 +687,12 @@ ngx_int_t ngx_mutt_pg_query(ngx_mutt_query_t *query);
 /* Frees the result; what waits or runs is cancelled, its handler not called. */
 void ngx_mutt_pg_release(ngx_mutt_query_t *query);
 
+/*
+ * Leaves the result, with its values, to the pool: for what is too large to be
+ * copied.  NGX_ERROR when out of memory.
+ */
+ngx_int_t ngx_mutt_pg_leave(ngx_mutt_query_t *query, ngx_pool_t *pool);
+
 /* Of the result; a value lives as long, NULL data is null. */
 ngx_uint_t ngx_mutt_pg_rows(ngx_mutt_query_t *query);
 mutt_str_t ngx_mutt_pg_value(ngx_mutt_query_t *query, ngx_uint_t row,

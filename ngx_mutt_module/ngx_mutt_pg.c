@@ -712,6 +712,32 @@ ngx_mutt_pg_release(ngx_mutt_query_t *query)
 }
 
 
+static void
+ngx_mutt_pg_cleanup(void *data)
+{
+    PQclear(data);
+}
+
+
+ngx_int_t
+ngx_mutt_pg_leave(ngx_mutt_query_t *query, ngx_pool_t *pool)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_mutt_pg_cleanup;
+    cln->data = query->result;
+    query->result = NULL;
+
+    return NGX_OK;
+}
+
+
 ngx_uint_t
 ngx_mutt_pg_rows(ngx_mutt_query_t *query)
 {
