@@ -9,8 +9,6 @@
 #include "ngx_mutt_api.h"
 
 
-
-
 /* a question to Redis; outlives the request that asked */
 typedef struct ngx_mutt_ask_s {
     ngx_mutt_flow_t    *flow;      /* NULL when it is gone */
