@@ -193,6 +193,10 @@ const char *ngx_mutt_parameter_time(ngx_mutt_flow_t *flow, const char *name);
 void ngx_mutt_read_paging(ngx_mutt_flow_t *flow, ngx_int_t limit,
     ngx_int_t max);
 
+/* Runs a statement of a page's limit, offset and number, of at most max. */
+ngx_int_t ngx_mutt_flow_page(ngx_mutt_flow_t *flow, mutt_sql_t statement,
+    ngx_int_t max);
+
 /* The parameter cursor, opaque to others. */
 void ngx_mutt_read_cursor(ngx_mutt_flow_t *flow);
 

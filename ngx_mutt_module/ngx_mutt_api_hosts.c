@@ -16,12 +16,13 @@
 
 
 typedef struct {
-    mutt_sql_t         statement;
-    ngx_flag_t         host;       /* in the body, else in the path */
-    ngx_flag_t         team;
-    ngx_uint_t         status;
-    const char        *message;
-    mutt_api_code_t    otherwise;  /* when nothing was changed */
+    const ngx_mutt_step_t  *steps;      /* of the route */
+    mutt_sql_t              statement;
+    ngx_flag_t              host;       /* in the body, else in the path */
+    ngx_flag_t              team;
+    ngx_uint_t              status;
+    const char             *message;
+    mutt_api_code_t         otherwise;  /* when nothing was changed */
 } ngx_mutt_host_change_t;
 
 
@@ -35,38 +36,8 @@ typedef struct {
 
 static ngx_int_t ngx_mutt_hosts_select(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_teams_select(ngx_mutt_flow_t *flow);
-static ngx_int_t ngx_mutt_host_insert(ngx_mutt_flow_t *flow);
-static ngx_int_t ngx_mutt_host_delete(ngx_mutt_flow_t *flow);
-static ngx_int_t ngx_mutt_team_insert(ngx_mutt_flow_t *flow);
-static ngx_int_t ngx_mutt_team_update(ngx_mutt_flow_t *flow);
-static ngx_int_t ngx_mutt_team_delete(ngx_mutt_flow_t *flow);
+static ngx_int_t ngx_mutt_host_change(ngx_mutt_flow_t *flow);
 static ngx_int_t ngx_mutt_host_changed(ngx_mutt_flow_t *flow);
-
-
-static const ngx_mutt_host_change_t  ngx_mutt_add_host = {
-    MUTT_SQL_TEXT_API_HOST_INSERT, 1, 0, NGX_HTTP_CREATED,
-    "Dev host added successfully", MUTT_API_CONFLICT
-};
-
-static const ngx_mutt_host_change_t  ngx_mutt_drop_host = {
-    MUTT_SQL_TEXT_API_HOST_DELETE, 0, 0, NGX_HTTP_OK,
-    "Dev host deleted successfully", MUTT_API_NOT_FOUND
-};
-
-static const ngx_mutt_host_change_t  ngx_mutt_add_team = {
-    MUTT_SQL_TEXT_API_TEAM_INSERT, 1, 1, NGX_HTTP_CREATED,
-    "Team mapping added successfully", MUTT_API_CONFLICT
-};
-
-static const ngx_mutt_host_change_t  ngx_mutt_set_team = {
-    MUTT_SQL_TEXT_API_TEAM_UPDATE, 0, 1, NGX_HTTP_OK,
-    "Team mapping updated successfully", MUTT_API_NOT_FOUND
-};
-
-static const ngx_mutt_host_change_t  ngx_mutt_drop_team = {
-    MUTT_SQL_TEXT_API_TEAM_DELETE, 0, 0, NGX_HTTP_OK,
-    "Team mapping deleted successfully", MUTT_API_NOT_FOUND
-};
 
 
 const ngx_mutt_step_t  ngx_mutt_hosts_list[] = {
@@ -77,14 +48,14 @@ const ngx_mutt_step_t  ngx_mutt_hosts_list[] = {
 
 const ngx_mutt_step_t  ngx_mutt_hosts_create[] = {
     { "body", ngx_mutt_step_body },
-    { "insert", ngx_mutt_host_insert },
+    { "change", ngx_mutt_host_change },
     { "answer", ngx_mutt_host_changed },
     { NULL, NULL }
 };
 
 const ngx_mutt_step_t  ngx_mutt_hosts_delete[] = {
     { "body", ngx_mutt_step_optional_body },
-    { "delete", ngx_mutt_host_delete },
+    { "change", ngx_mutt_host_change },
     { "answer", ngx_mutt_host_changed },
     { NULL, NULL }
 };
@@ -97,54 +68,59 @@ const ngx_mutt_step_t  ngx_mutt_teams_list[] = {
 
 const ngx_mutt_step_t  ngx_mutt_teams_create[] = {
     { "body", ngx_mutt_step_body },
-    { "insert", ngx_mutt_team_insert },
+    { "change", ngx_mutt_host_change },
     { "answer", ngx_mutt_host_changed },
     { NULL, NULL }
 };
 
 const ngx_mutt_step_t  ngx_mutt_teams_update[] = {
     { "body", ngx_mutt_step_body },
-    { "update", ngx_mutt_team_update },
+    { "change", ngx_mutt_host_change },
     { "answer", ngx_mutt_host_changed },
     { NULL, NULL }
 };
 
 const ngx_mutt_step_t  ngx_mutt_teams_delete[] = {
     { "body", ngx_mutt_step_optional_body },
-    { "delete", ngx_mutt_team_delete },
+    { "change", ngx_mutt_host_change },
     { "answer", ngx_mutt_host_changed },
     { NULL, NULL }
 };
 
 
-static ngx_int_t
-ngx_mutt_select_page(ngx_mutt_flow_t *flow, mutt_sql_t statement)
-{
-    ngx_mutt_read_paging(flow, NGX_MUTT_HOSTS_MAX, NGX_MUTT_HOSTS_MAX);
+static const ngx_mutt_host_change_t  ngx_mutt_host_changes[] = {
 
-    if (ngx_mutt_judge_parameters(flow) != NGX_OK) {
-        return NGX_DONE;
-    }
+    { ngx_mutt_hosts_create, MUTT_SQL_TEXT_API_HOST_INSERT, 1, 0,
+      NGX_HTTP_CREATED, "Dev host added successfully", MUTT_API_CONFLICT },
 
-    flow->query.values[0] = flow->paging.limit;
-    flow->query.values[1] = flow->paging.offset;
-    flow->query.values[2] = flow->paging.page;
+    { ngx_mutt_hosts_delete, MUTT_SQL_TEXT_API_HOST_DELETE, 0, 0,
+      NGX_HTTP_OK, "Dev host deleted successfully", MUTT_API_NOT_FOUND },
 
-    return ngx_mutt_flow_query(flow, statement, 3);
-}
+    { ngx_mutt_teams_create, MUTT_SQL_TEXT_API_TEAM_INSERT, 1, 1,
+      NGX_HTTP_CREATED, "Team mapping added successfully",
+      MUTT_API_CONFLICT },
+
+    { ngx_mutt_teams_update, MUTT_SQL_TEXT_API_TEAM_UPDATE, 0, 1,
+      NGX_HTTP_OK, "Team mapping updated successfully", MUTT_API_NOT_FOUND },
+
+    { ngx_mutt_teams_delete, MUTT_SQL_TEXT_API_TEAM_DELETE, 0, 0,
+      NGX_HTTP_OK, "Team mapping deleted successfully", MUTT_API_NOT_FOUND }
+};
 
 
 static ngx_int_t
 ngx_mutt_hosts_select(ngx_mutt_flow_t *flow)
 {
-    return ngx_mutt_select_page(flow, MUTT_SQL_TEXT_API_HOSTS);
+    return ngx_mutt_flow_page(flow, MUTT_SQL_TEXT_API_HOSTS,
+                              NGX_MUTT_HOSTS_MAX);
 }
 
 
 static ngx_int_t
 ngx_mutt_teams_select(ngx_mutt_flow_t *flow)
 {
-    return ngx_mutt_select_page(flow, MUTT_SQL_TEXT_API_TEAMS);
+    return ngx_mutt_flow_page(flow, MUTT_SQL_TEXT_API_TEAMS,
+                              NGX_MUTT_HOSTS_MAX);
 }
 
 
@@ -243,11 +219,17 @@ ngx_mutt_take_edit(ngx_mutt_flow_t *flow, ngx_mutt_host_edit_t *edit)
 
 
 static ngx_int_t
-ngx_mutt_change_host(ngx_mutt_flow_t *flow,
-    const ngx_mutt_host_change_t *change)
+ngx_mutt_host_change(ngx_mutt_flow_t *flow)
 {
-    ngx_uint_t             n;
-    ngx_mutt_host_edit_t  *edit;
+    ngx_uint_t                     n;
+    ngx_mutt_host_edit_t          *edit;
+    const ngx_mutt_host_change_t  *change;
+
+    change = ngx_mutt_host_changes;
+
+    while (change->steps != flow->ctx->route->steps) {
+        change++;
+    }
 
     edit = ngx_pcalloc(flow->request->pool, sizeof(ngx_mutt_host_edit_t));
 
@@ -277,41 +259,6 @@ ngx_mutt_change_host(ngx_mutt_flow_t *flow,
     ngx_mutt_flow_sign(flow, n, ngx_mutt_notice_rules);
 
     return ngx_mutt_flow_query(flow, change->statement, n + 3);
-}
-
-
-static ngx_int_t
-ngx_mutt_host_insert(ngx_mutt_flow_t *flow)
-{
-    return ngx_mutt_change_host(flow, &ngx_mutt_add_host);
-}
-
-
-static ngx_int_t
-ngx_mutt_host_delete(ngx_mutt_flow_t *flow)
-{
-    return ngx_mutt_change_host(flow, &ngx_mutt_drop_host);
-}
-
-
-static ngx_int_t
-ngx_mutt_team_insert(ngx_mutt_flow_t *flow)
-{
-    return ngx_mutt_change_host(flow, &ngx_mutt_add_team);
-}
-
-
-static ngx_int_t
-ngx_mutt_team_update(ngx_mutt_flow_t *flow)
-{
-    return ngx_mutt_change_host(flow, &ngx_mutt_set_team);
-}
-
-
-static ngx_int_t
-ngx_mutt_team_delete(ngx_mutt_flow_t *flow)
-{
-    return ngx_mutt_change_host(flow, &ngx_mutt_drop_team);
 }
 
 

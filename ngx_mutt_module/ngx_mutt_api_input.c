@@ -323,6 +323,23 @@ ngx_mutt_read_paging(ngx_mutt_flow_t *flow, ngx_int_t limit, ngx_int_t max)
 }
 
 
+ngx_int_t
+ngx_mutt_flow_page(ngx_mutt_flow_t *flow, mutt_sql_t statement, ngx_int_t max)
+{
+    ngx_mutt_read_paging(flow, max, max);
+
+    if (ngx_mutt_judge_parameters(flow) != NGX_OK) {
+        return NGX_DONE;
+    }
+
+    flow->query.values[0] = flow->paging.limit;
+    flow->query.values[1] = flow->paging.offset;
+    flow->query.values[2] = flow->paging.page;
+
+    return ngx_mutt_flow_query(flow, statement, 3);
+}
+
+
 void
 ngx_mutt_read_cursor(ngx_mutt_flow_t *flow)
 {

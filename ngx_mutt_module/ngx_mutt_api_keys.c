@@ -436,17 +436,8 @@ ngx_mutt_find_session_key(ngx_http_request_t *r, mutt_str_t id,
 static ngx_int_t
 ngx_mutt_keys_select(ngx_mutt_flow_t *flow)
 {
-    ngx_mutt_read_paging(flow, NGX_MUTT_KEYS_PAGE, NGX_MUTT_KEYS_PAGE);
-
-    if (ngx_mutt_judge_parameters(flow) != NGX_OK) {
-        return NGX_DONE;
-    }
-
-    flow->query.values[0] = flow->paging.limit;
-    flow->query.values[1] = flow->paging.offset;
-    flow->query.values[2] = flow->paging.page;
-
-    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEYS, 3);
+    return ngx_mutt_flow_page(flow, MUTT_SQL_TEXT_API_KEYS,
+                              NGX_MUTT_KEYS_PAGE);
 }
 
 
@@ -720,16 +711,14 @@ ngx_mutt_key_created(ngx_mutt_flow_t *flow)
 }
 
 
+/*
+ * Changes all keys of the path's name, or one of them, as the statement does
+ * by a value.
+ */
 static ngx_int_t
-ngx_mutt_key_update(ngx_mutt_flow_t *flow)
+ngx_mutt_key_change(ngx_mutt_flow_t *flow, const char *const *known,
+    const char *value, mutt_sql_t statement)
 {
-    static const char *const  known[] = { "rate_limit", "reason", NULL };
-
-    if (ngx_mutt_member(flow, "rate_limit") == NULL) {
-        ngx_mutt_fault_missing(flow, "rate_limit");
-    }
-
-    flow->query.values[1] = ngx_mutt_key_take_limit(flow);
     ngx_mutt_refuse_others(flow, known);
     ngx_mutt_read_reason(flow);
 
@@ -738,6 +727,7 @@ ngx_mutt_key_update(ngx_mutt_flow_t *flow)
     }
 
     flow->query.values[0] = ngx_mutt_path_text(flow);
+    flow->query.values[1] = value;
 
     if (flow->query.values[0] == NULL) {
         return ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND);
@@ -745,12 +735,12 @@ ngx_mutt_key_update(ngx_mutt_flow_t *flow)
 
     ngx_mutt_flow_sign(flow, 2, ngx_mutt_keys_soon);
 
-    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEY_UPDATE, 5);
+    return ngx_mutt_flow_query(flow, statement, 5);
 }
 
 
 static ngx_int_t
-ngx_mutt_key_updated(ngx_mutt_flow_t *flow)
+ngx_mutt_key_changed(ngx_mutt_flow_t *flow, const char *message)
 {
     flow->unsure = NULL;
 
@@ -760,8 +750,28 @@ ngx_mutt_key_updated(ngx_mutt_flow_t *flow)
 
     ngx_mutt_keys_soon();
 
-    return ngx_mutt_flow_message(flow, NGX_HTTP_OK,
-                                 "Key updated successfully");
+    return ngx_mutt_flow_message(flow, NGX_HTTP_OK, message);
+}
+
+
+static ngx_int_t
+ngx_mutt_key_update(ngx_mutt_flow_t *flow)
+{
+    static const char *const  known[] = { "rate_limit", "reason", NULL };
+
+    if (ngx_mutt_member(flow, "rate_limit") == NULL) {
+        ngx_mutt_fault_missing(flow, "rate_limit");
+    }
+
+    return ngx_mutt_key_change(flow, known, ngx_mutt_key_take_limit(flow),
+                               MUTT_SQL_TEXT_API_KEY_UPDATE);
+}
+
+
+static ngx_int_t
+ngx_mutt_key_updated(ngx_mutt_flow_t *flow)
+{
+    return ngx_mutt_key_changed(flow, "Key updated successfully");
 }
 
 
@@ -862,37 +872,13 @@ ngx_mutt_key_revoke(ngx_mutt_flow_t *flow)
 {
     static const char *const  known[] = { "id", "reason", NULL };
 
-    flow->query.values[1] = ngx_mutt_key_take_id(flow);
-    ngx_mutt_refuse_others(flow, known);
-    ngx_mutt_read_reason(flow);
-
-    if (ngx_mutt_judge_fields(flow) != NGX_OK) {
-        return NGX_DONE;
-    }
-
-    flow->query.values[0] = ngx_mutt_path_text(flow);
-
-    if (flow->query.values[0] == NULL) {
-        return ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND);
-    }
-
-    ngx_mutt_flow_sign(flow, 2, ngx_mutt_keys_soon);
-
-    return ngx_mutt_flow_query(flow, MUTT_SQL_TEXT_API_KEY_REVOKE, 5);
+    return ngx_mutt_key_change(flow, known, ngx_mutt_key_take_id(flow),
+                               MUTT_SQL_TEXT_API_KEY_REVOKE);
 }
 
 
 static ngx_int_t
 ngx_mutt_key_revoked(ngx_mutt_flow_t *flow)
 {
-    flow->unsure = NULL;
-
-    if (ngx_mutt_pg_rows(&flow->query) == 0) {
-        return ngx_mutt_flow_error(flow, MUTT_API_NOT_FOUND);
-    }
-
-    ngx_mutt_keys_soon();
-
-    return ngx_mutt_flow_message(flow, NGX_HTTP_OK,
-                                 "Key revoked successfully");
+    return ngx_mutt_key_changed(flow, "Key revoked successfully");
 }
