@@ -348,7 +348,7 @@ ngx_int_t ngx_mutt_stream_init(ngx_cycle_t *cycle);
 extern const ngx_mutt_step_t  ngx_mutt_stream[];
 
 
-/* ngx_mutt_api_trial.c */
+/* ngx_mutt_api_rules_test.c, ngx_mutt_api_explain.c */
 
 extern const ngx_mutt_step_t  ngx_mutt_rules_test[];
 extern const ngx_mutt_step_t  ngx_mutt_events_explain[];
