@@ -74,6 +74,13 @@ export async function goTo(page, hash) {
     await page.evaluate(to => { location.hash = to; }, hash);
 }
 
+/* Loaded, as far as it will be: no "Loading", its heading there. */
+export async function settled(page, title) {
+    await page.getByRole('heading', { name: title, exact: true }).first()
+        .waitFor();
+    await page.locator('.loading').first().waitFor({ state: 'detached' });
+}
+
 const clean = text => String(text).replace(/[\r\n]+/g, ' ').slice(0, 600);
 
 export function ok(condition, title, details = '') {

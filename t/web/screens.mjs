@@ -1,8 +1,9 @@
 // Every screen, in both themes: no serious fault of accessibility, nothing
 // wider than a phone, and content of the worst kind that stays text.
 
-import { axeFile, event, finish, goTo, ingest, have, launch, ok, open, patience,
-    seen, signIn, key, url } from './browser.mjs';
+import { event, finish, goTo, ingest, have, launch, ok, open, patience,
+    seen, settled, signIn, key, url } from './browser.mjs';
+import { inspect } from './axe.mjs';
 
 const hostile = [
     '<script>globalThis.struck = 1</script>',
@@ -28,40 +29,10 @@ const screens = [
 const browser = await launch();
 const page = await open(browser, { colorScheme: 'dark' });
 
-/* Loaded, as far as it will be: no "Loading", its heading there. */
-async function settled(title) {
-    await page.getByRole('heading', { name: title, exact: true }).first()
-        .waitFor();
-    await page.locator('.loading').first().waitFor({ state: 'detached' });
-}
-
-async function inspect(name) {
-    const faults = await page.evaluate(async () => {
-        const { violations } = await globalThis.axe.run(document, {
-            runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
-            resultTypes: ['violations'],
-        });
-
-        return violations.filter(v => ['serious', 'critical'].includes(v.impact))
-            .map(v => `${v.id}: ${v.nodes.map(n => n.target.join(' ')).slice(0, 4)
-                .join(', ')} ${v.nodes[0].failureSummary}`);
-    });
-
-    ok(faults.length === 0, `${name} is accessible`, faults.join(' | '));
-}
-
 await page.goto(url);
 await page.getByLabel('API key').waitFor();
-await page.evaluate(await axeSource());
-await inspect('signing in');
+await inspect(page, 'signing in');
 await signIn(page);
-await page.evaluate(await axeSource());
-
-async function axeSource() {
-    const { readFileSync } = await import('node:fs');
-
-    return readFileSync(axeFile, 'utf8');
-}
 
 await ingest(...hostile.map(text => event(`link down ${text}`,
     { source: text, program: text, [text.slice(0, 60)]: text })));
@@ -73,15 +44,15 @@ for (const theme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
     for (const [hash, title] of screens) {
         await goTo(page, `#/${hash}`);
-        await settled(title);
-        await inspect(`${hash === '' ? 'overview' : hash} in ${theme}`);
+        await settled(page, title);
+        await inspect(page, `${hash === '' ? 'overview' : hash} in ${theme}`);
     }
 }
 
 await page.setViewportSize({ width: 320, height: 640 });
 for (const [hash, title] of screens) {
     await goTo(page, `#/${hash}`);
-    await settled(title);
+    await settled(page, title);
     const over = await page.evaluate(() =>
         document.documentElement.scrollWidth - innerWidth);
 
@@ -104,7 +75,7 @@ for (const text of ['onerror', 'svg onload', 'U+202E', 'long ', 'constructor']) 
     if (text === 'onerror') {
         await seen(page.getByRole('dialog').getByText('Attempt 2 to deliver'),
             'attempts to deliver are told');
-        await inspect('an event');
+        await inspect(page, 'an event');
     }
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -113,7 +84,7 @@ for (const text of ['onerror', 'svg onload', 'U+202E', 'long ', 'constructor']) 
 await goTo(page, '#/keys');
 await page.getByRole('button', { name: 'Limit', exact: true }).click();
 await page.getByRole('dialog').getByLabel('Limit').fill('x');
-await inspect('a limit that is none');
+await inspect(page, 'a limit that is none');
 await page.keyboard.press('Escape');
 await goTo(page, '#/dead-letters?queue=moog');
 await seen(page.getByRole('table', { name: 'Dead letters' }).getByRole('link')
@@ -138,7 +109,7 @@ ok(struck[0] === undefined && struck[1] === 0 && struck[2] === 0,
 
 // the keyboard
 await goTo(page, '#/');
-await settled('Overview');
+await settled(page, 'Overview');
 await page.keyboard.press('?');
 await seen(page.getByRole('dialog', { name: 'Keyboard shortcuts' }),
     'a question mark lists the keys');

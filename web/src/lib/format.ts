@@ -6,6 +6,13 @@ export function count(n: number | null | undefined): string {
     return n === null || n === undefined ? '-' : whole.format(n);
 }
 
+const exact = new Intl.NumberFormat('en', { maximumFractionDigits: 12 });
+
+/* A value as it is set, its thousands apart. */
+export function value(of: string | number | boolean): string {
+    return typeof of === 'number' ? exact.format(of) : String(of);
+}
+
 /* Six figures at most, for what has to fit. */
 export function brief(n: number): string {
     for (const [size, unit] of [[1e9, 'G'], [1e6, 'M'], [1e4, 'k']] as const) {

@@ -6,7 +6,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { get, part, send } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { Change, Pagination, Setting } from '../api/types';
-import { line, plural, visible } from '../lib/format';
+import { line, plural, value as shown, visible } from '../lib/format';
 import { useShortcuts, type Shortcut } from '../lib/keys';
 import { usePoll } from '../lib/poll';
 import { href, setParams, usePlace } from '../lib/router';
@@ -33,7 +33,8 @@ function range(setting: Setting): string {
         ? setting.choices.join(', ')
         : setting.type === 'bool' ? 'true or false'
         : setting.min === null && setting.max === null ? setting.type
-        : `${setting.min ?? ''} to ${setting.max ?? ''} ${unit}`.trim();
+        : `${setting.min === null ? '' : shown(setting.min)} to ${
+            setting.max === null ? '' : shown(setting.max)} ${unit}`.trim();
 }
 
 /* The value within what the audit kept of a setting, in whatever member. */
@@ -67,10 +68,10 @@ function Past({ setting, onRevert }: { setting: Setting;
                         {c.reason !== null && <>: <bdi>{line(c.reason)}</bdi></>}
                         {' '}<a href={href('audit', { id: c.id,
                             at: c.changed_at })}>in the audit</a></p>
-                    {may('admin') && (before ?? 'default')
-                        !== (setting.is_default ? 'default' : String(setting.value))
+                    {may('admin') && before !== null
+                        && (setting.is_default || before !== String(setting.value))
                         && <Button onClick={() => onRevert(before)}>
-                            Back to {before ?? 'the default'}</Button>}
+                            Back to {visible(before)}</Button>}
                 </li>
             );
         })}</ol>
@@ -129,7 +130,7 @@ function Edit({ setting, onClose, onSaved }: { setting: Setting;
             </>}>
             <p>{setting.description}</p>
             <dl class="facts">
-                <div><dt>Default</dt><dd><code>{String(setting.default)}</code></dd>
+                <div><dt>Default</dt><dd><code>{shown(setting.default)}</code></dd>
                 </div>
                 <div><dt>Range</dt><dd>{range(setting)}</dd></div>
                 <div><dt>Read by</dt><dd>{setting.reader}</dd></div>
@@ -173,10 +174,10 @@ export function ConfigScreen(): JSX.Element {
     const chosen = params.get('key');
     const entries = config.data?.entries ?? [];
     const needle = text.toLowerCase();
-    const shown = entries.filter(s => (only !== 'changed' || !s.is_default)
+    const listed = entries.filter(s => (only !== 'changed' || !s.is_default)
         && (needle === '' || s.key.includes(needle)
             || s.description.toLowerCase().includes(needle)));
-    const readers = [...new Set(shown.map(s => s.reader))];
+    const readers = [...new Set(listed.map(s => s.reader))];
     const open = entries.find(s => s.key === chosen);
     const changed = entries.filter(s => !s.is_default).length;
 
@@ -197,12 +198,12 @@ export function ConfigScreen(): JSX.Element {
                     ['changed', 'changed ones']]} />
             </form>
             <p class="summary" role="status">{config.data !== null
-                && `${plural(shown.length, 'setting')}, ${changed} changed`}{' '}
+                && `${plural(listed.length, 'setting')}, ${changed} changed`}{' '}
                 <Stale at={config.at} error={config.error} limit={30} /></p>
             <Trouble error={config.error} retry={config.refresh} />
             {config.data === null ? config.error === null
                 && <Loading what="settings" />
-                : shown.length === 0 ? <Empty title="No setting matches">
+                : listed.length === 0 ? <Empty title="No setting matches">
                     <Button onClick={() => setParams({ q: null, only: null })}>
                         Show all</Button></Empty>
                 : readers.map(reader => (
@@ -214,7 +215,7 @@ export function ConfigScreen(): JSX.Element {
                                 <thead><tr><th>Setting</th><th>Value</th>
                                     <th>Default</th><th>Range</th><th>Changed</th>
                                 </tr></thead>
-                                <tbody>{shown.filter(s => s.reader === reader)
+                                <tbody>{listed.filter(s => s.reader === reader)
                                     .map(s => (
                                         <tr key={s.key}>
                                             <td><Opens params={{ key: s.key }}>
@@ -223,10 +224,10 @@ export function ConfigScreen(): JSX.Element {
                                             </td>
                                             <td class="nowrap"><code class={
                                                 s.is_default ? '' : 'set'}>
-                                                {String(s.value)}</code>{' '}
+                                                {shown(s.value)}</code>{' '}
                                             <span class="dim">{s.unit}</span></td>
                                             <td class="dim"><code>
-                                                {String(s.default)}</code></td>
+                                                {shown(s.default)}</code></td>
                                             <td class="dim">{range(s)}</td>
                                             <td class={s.is_default ? 'unset' : ''}>
                                                 {s.is_default

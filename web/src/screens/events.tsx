@@ -131,8 +131,8 @@ function FilterBar({ filters }: { filters: Filters }): JSX.Element {
                 value={filters.start_date} onInput={set('start_date')} />
             <Text label="To (local)" type="datetime-local"
                 value={filters.end_date} onInput={set('end_date')} />
-            <div class="quick">
-                {([[1, '1 h'], [24, '1 d'], [168, '7 d']] as const).map(([n, t]) =>
+            <div class="quick own">
+                {([[1, 'Last hour'], [24, 'Last day'], [168, 'Last week']] as const).map(([n, t]) =>
                     <Button key={t} kind="quiet" onClick={() => quick(n)}>
                         {t}</Button>)}
                 <Button kind="quiet" onClick={() => setParams({
@@ -202,7 +202,7 @@ export function Events(): JSX.Element {
                         <p>Send one to <code>/api/v2/ingest</code>, or{' '}
                             <a href={href('rules')}>look at the rules</a>.</p>
                     </Empty>)
-                : <Virtual label="Events" count={pages.count} height={34} tall={62}
+                : <Virtual label="Events" count={pages.count} height={34} tall={80}
                     reset={JSON.stringify(settled)} onSight={pages.sight}
                     head={<EventHead time="Time (local)" />}
                     row={i => {

@@ -8,10 +8,11 @@ import type { Changes, Ledger, Rates, Slo, SloState, Status } from '../api/types
 import { brief, count, line, percent, plural, ratio, words } from '../lib/format';
 import { usePoll, type Polled } from '../lib/poll';
 import { href } from '../lib/router';
-import { ago, parse, span, useNow } from '../lib/time';
+import { ago, parse, span } from '../lib/time';
 import { Badge, Empty, Loading, Page, Panel, Stale, Trouble, When, type Tone }
     from '../ui/basics';
 import { Chart } from '../ui/chart';
+import { Queues } from './overview-queues';
 
 export const sloTone: Record<SloState, Tone> = {
     ok: 'good', warn: 'warn', critical: 'bad', unknown: 'dim',
@@ -59,7 +60,7 @@ function Rate({ rates }: { rates: Polled<Rates> }): JSX.Element {
     const times = useMemo(() => hours(chart?.data.length ?? 0), [chart]);
 
     return (
-        <Panel title="Ingest over 24 hours" class="wide"
+        <Panel title="Ingest over 24 hours, events a minute" class="wide"
             aside={<Stale at={rates.at} error={rates.error} limit={60} />}>
             {chart === undefined
                 ? rates.error === null ? <Loading what="rates" />
@@ -74,59 +75,6 @@ function Rate({ rates }: { rates: Polled<Rates> }): JSX.Element {
                 <div><dt>hour</dt>
                     <dd>{brief(rates.data.summary.avg_rate_1h)}/min</dd></div>
             </dl>}
-        </Panel>
-    );
-}
-
-const queueNames: readonly (readonly [Status['queues'][number]['name'],
-    string, string | null])[] = [
-    ['ingest', 'Ingest queue', null], ['alert', 'Alert queue', null],
-    ['alerter', 'Dead events', 'alerter'], ['moog', 'Dead alerts', 'moog'],
-    ['dead', 'Dead for good', 'dead'],
-];
-
-/* How long the oldest of a queue has waited, by the clock of who looks. */
-function Age({ since }: { since: string | null }): JSX.Element {
-    const now = useNow(1000);
-    const at = parse(since);
-
-    return <span class="dim">{at === null ? ''
-        : `oldest ${span(Math.max(0, now - at.getTime()) / 1000)}`}</span>;
-}
-
-function Queues({ status }: { status: Polled<Status> }): JSX.Element {
-    const data = status.data;
-
-    if (data === null) {
-        return <Panel title="Queues">{status.error === null
-            ? <Loading what="queues" />
-            : <Trouble error={status.error} retry={status.refresh} />}</Panel>;
-    }
-    const most = Math.max(1, ...data.queues.map(q => q.depth), data.retry.depth);
-    const bar = (name: string, depth: number, more: JSX.Element,
-        link: string | null): JSX.Element => (
-        <li key={name}>
-            <span>{link === null ? name
-                : <a href={href('dead-letters', { queue: link })}>{name}</a>}
-                {' '}{more}</span><b>{count(depth)}</b>
-            <meter min={0} max={most} value={depth} aria-label={name}>{depth}</meter>
-        </li>
-    );
-
-    return (
-        <Panel title="Queues"
-            aside={<Stale at={status.at} error={status.error} />}>
-            <ul class="bars">
-                {queueNames.map(([id, name, link]) => {
-                    const queue = data.queues.find(q => q.name === id);
-
-                    return bar(name, queue?.depth ?? 0,
-                        <Age since={queue?.oldest ?? null} />, link);
-                })}
-                {bar('Waiting to be retried', data.retry.depth,
-                    <span class="dim">{data.retry.next_at === null ? ''
-                        : `next ${ago(new Date(data.retry.next_at))}`}</span>, null)}
-            </ul>
         </Panel>
     );
 }
@@ -240,10 +188,11 @@ export function Overview(): JSX.Element {
         .reduce((a, b) => Math.min(a, b), Infinity);
     const age = oldest === Infinity ? null : (Date.now() - oldest) / 1000;
     const worst = slo.data?.slos.reduce<SloState>((state, s) => {
-        const order: SloState[] = ['ok', 'unknown', 'warn', 'critical'];
+        const order: SloState[] = ['unknown', 'ok', 'warn', 'critical'];
 
         return order.indexOf(s.state) > order.indexOf(state) ? s.state : state;
-    }, 'ok');
+    }, 'unknown');
+    const met = slo.data?.slos.filter(s => s.state === 'ok').length ?? 0;
 
     return (
         <Page title="Overview">
@@ -271,8 +220,7 @@ export function Overview(): JSX.Element {
                 <Tile title="Objectives" value={worst ?? '-'} link={href('slo')}
                     tone={worst === undefined ? 'dim' : sloTone[worst]}
                     note={slo.data === null ? null
-                        : plural(slo.data.slos.filter(s => s.state === 'ok').length,
-                            'objective') + ' met'} />
+                        : `${met} of ${slo.data.slos.length} met`} />
                 <Tile title="Webhook" value={breaker === null ? '-'
                     : breaker === 'CLOSED' ? 'ready'
                     : words(breaker.toLowerCase())}

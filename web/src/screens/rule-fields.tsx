@@ -16,9 +16,9 @@ export function Fields(props: { draft: Draft; wrong: Partial<Record<string, stri
         <div class="fields">
             <Choice label="Matches by" value={draft.match_type}
                 onInput={match_type => set({ match_type })} options={[
-                    ['contains', 'text the message contains'],
+                    ['contains', 'text in the message'],
                     ['regex', 'regular expression'],
-                    ['oid_prefix', 'beginning of a trap OID']]} />
+                    ['oid_prefix', 'a trap OID, or below']]} />
             <Choice label="Only of severity" value={draft.syslog_severity}
                 onInput={syslog_severity => set({ syslog_severity })} options={[
                     ['', 'any'], ...severities.map((s, i) =>

@@ -36,7 +36,8 @@ function Form({ act }: { act: string }): JSX.Element {
                 autofocus required autocomplete="current-password"
                 error={refused ? 'This key is not known, or no longer valid.'
                     : undefined}
-                hint="A key that may read; make up prints the admin key." />
+                hint={<>A key that may read; <code>make up</code> prints the
+                    admin key.</>} />
             {!refused && error !== null && (error instanceof ApiError
                 ? <Trouble error={error} /> : <p>{explain(error)}</p>)}
             <Button kind="main" submit busy={busy}
