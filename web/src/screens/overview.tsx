@@ -12,6 +12,7 @@ import { ago, parse, span } from '../lib/time';
 import { Badge, Empty, Loading, Page, Panel, Stale, Trouble, When, type Tone }
     from '../ui/basics';
 import { Chart } from '../ui/chart';
+import { tableName } from './audit';
 import { Queues } from './overview-queues';
 
 export const sloTone: Record<SloState, Tone> = {
@@ -146,7 +147,7 @@ function Recent({ changes }: { changes: Polled<Changes> }): JSX.Element {
     const logs = changes.data?.logs;
 
     return (
-        <Panel title="Recent changes"
+        <Panel title="Recent changes" class="wide"
             aside={<a href={href('audit')}>All</a>}>
             {logs === undefined
                 ? changes.error === null ? <Loading what="changes" />
@@ -158,7 +159,7 @@ function Recent({ changes }: { changes: Polled<Changes> }): JSX.Element {
                 : <ul class="feed">{logs.map(c => (
                     <li key={c.id}>
                         <a href={href('audit', { id: c.id, at: c.changed_at })}>
-                            {c.operation.toLowerCase()} {words(c.table_name)}
+                            {c.operation.toLowerCase()} {tableName(c.table_name)}
                             {' '}<b>{c.record_key}</b></a>
                         <span class="dim">{c.changed_by}, <When at={c.changed_at} />
                             {c.reason !== null && <>: {c.reason}</>}</span>

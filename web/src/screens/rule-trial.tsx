@@ -91,15 +91,14 @@ function History({ of }: { of: Recent }): JSX.Element {
                 <div key={name}><dt>{name}</dt><dd>{count(n)}</dd></div>))}</dl>
             {of.rivals.length > 0 && <div class="scroll plain"><table class="small">
                 <thead><tr><th>Other rule</th><th class="n">Would be taken</th>
-                    <th class="n">Stays with it</th><th>Why</th></tr></thead>
+                    <th class="n">Stays with it</th></tr></thead>
                 <tbody>{of.rivals.map(r => (
                     <tr key={r.id}>
                         <td><a href={href('rules', { id: r.id })}>{r.id}</a>{' '}
                             <code><bdi>{line(r.match_string ?? '', 60)}</bdi></code>
-                        </td>
+                            <span class="sub">{r.why}</span></td>
                         <td class="n">{count(r.takes)}</td>
                         <td class="n">{count(r.loses)}</td>
-                        <td class="dim">{r.why}</td>
                     </tr>))}</tbody></table></div>}
             {of.samples.length > 0 && <details><summary>
                 {plural(of.samples.length, 'sample')}</summary>
