@@ -17,27 +17,46 @@ ngx_mutt_send_json(ngx_http_request_t *r, ngx_uint_t status, mutt_buf_t *b)
 }
 
 
+static const char *
+ngx_mutt_redis_state(void)
+{
+    if (ngx_mutt_redis_connected()) {
+        return ngx_mutt_redis_refuses() ? "refuses_writes" : "connected";
+    }
+
+    return ngx_mutt_redis_circuit_open() ? "circuit_open" : "disconnected";
+}
+
+
+static const char *
+ngx_mutt_database_state(void)
+{
+    if (!ngx_mutt_pg_connected()) {
+        return "disconnected";
+    }
+
+    return ngx_mutt_pg_refuses() ? "refuses_writes" : "connected";
+}
+
+
 ngx_int_t
 ngx_mutt_health(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
 {
     mutt_buf_t   b;
-    ngx_flag_t   redis, takes, database;
-    const char  *status;
+    ngx_flag_t   takes, audits;
+    const char  *redis, *database, *status;
 
-    redis = ngx_mutt_redis_connected();
-    takes = redis && ngx_mutt_durability_holds();
-    database = ngx_mutt_pg_connected();
-    status = !takes ? "unhealthy" : database ? "healthy" : "degraded";
+    redis = ngx_mutt_redis_state();
+    database = ngx_mutt_database_state();
+    takes = ngx_strcmp(redis, "connected") == 0 && ngx_mutt_durability_holds();
+    audits = ngx_strcmp(database, "connected") == 0;
+    status = !takes ? "unhealthy" : audits ? "healthy" : "degraded";
 
     mutt_buf_init(&b, 4096);
     mutt_buf_addf(&b, "{\"status\":\"%s\",\"service\":\"mutt\","
                   "\"version\":\"%s\",\"redis\":\"%s\",\"database\":\"%s\","
                   "\"durability\":\"%s\"",
-                  status, MUTT_VERSION,
-                  redis ? "connected"
-                  : ngx_mutt_redis_circuit_open() ? "circuit_open"
-                                                  : "disconnected",
-                  database ? "connected" : "disconnected",
+                  status, MUTT_VERSION, redis, database,
                   mutt_durable_name(ngx_mutt_durability_level()));
 
     if (!takes) {

@@ -78,6 +78,7 @@ ngx_mutt_init_process(ngx_cycle_t *cycle)
         || ngx_mutt_durability_init(cycle, mcf) != NGX_OK
         || ngx_mutt_redis_init(cycle, mcf) != NGX_OK
         || ngx_mutt_ledger_init(cycle) != NGX_OK
+        || ngx_mutt_probe_init(cycle) != NGX_OK
         || ngx_mutt_live_init(cycle, mcf) != NGX_OK
         || ngx_mutt_pg_init(cycle, mcf) != NGX_OK
         || ngx_mutt_notice_init(cycle) != NGX_OK

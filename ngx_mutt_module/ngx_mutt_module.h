@@ -587,6 +587,17 @@ ngx_int_t ngx_mutt_ledger_init(ngx_cycle_t *cycle);
 ngx_int_t ngx_mutt_ledger(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);
 
 
+/* ngx_mutt_probe.c */
+
+ngx_int_t ngx_mutt_probe_init(ngx_cycle_t *cycle);
+
+/* Whether Redis, which is there, takes nothing: its disk is full. */
+ngx_flag_t ngx_mutt_redis_refuses(void);
+
+/* Whether alerters can't write their rows into PostgreSQL. */
+ngx_flag_t ngx_mutt_pg_refuses(void);
+
+
 /* ngx_mutt_health.c */
 
 ngx_int_t ngx_mutt_health(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx);

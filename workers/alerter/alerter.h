@@ -44,6 +44,7 @@ typedef struct {
     bool partitioned;       /* the months ahead have their partitions */
     unsigned halved;        /* claims, so often: their rows took too long */
     unsigned calm;          /* claims since whose rows did not */
+    bool told_refused;      /* nginx, that rows don't get in */
     mutt_loader_t *loader;
     bool loading;        /* the first rules are on their way */
     mutt_usec_t load_at; /* a failed load is repeated then; 0: none is due */

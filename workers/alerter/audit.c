@@ -3,6 +3,10 @@
 #include <stdio.h>
 
 #include "domain/mutt_alert.h"
+#include "domain/mutt_keys.h"
+
+/* what cannot write for so long without a try has nothing to write */
+#define TELL_FOR "30"
 
 
 mutt_rc_t
@@ -42,6 +46,37 @@ suit_claims(const batch_t *b, mutt_rc_t rc)
 }
 
 
+/* For the /health of nginx, which reads from PostgreSQL and sees no harm. */
+static void
+tell_nginx(const batch_t *b, mutt_rc_t rc)
+{
+    alerter_t *a = b->a;
+    mutt_redis_t *redis = mutt_run_redis(b->run);
+    const char *sqlstate = mutt_pg_sqlstate(a->pg);
+    mutt_str_t key = mutt_str(mutt_keys[MUTT_KEY_ROWS_REFUSED]);
+    const mutt_reply_t *reply;
+    mutt_err_t ignored;
+
+    if (rc == MUTT_OK && !a->told_refused) {
+        return;
+    }
+
+    const mutt_str_t told[] = { MUTT_STR("SET"), key,
+                                mutt_str(sqlstate[0] == '\0' ? mutt_rc_word(rc)
+                                                             : sqlstate),
+                                MUTT_STR("EX"), MUTT_STR(TELL_FOR) };
+    const mutt_str_t taken_back[] = { MUTT_STR("DEL"), key };
+
+    a->told_refused = rc != MUTT_OK;
+
+    if (mutt_redis_call(redis, rc == MUTT_OK ? 2 : 5,
+                        rc == MUTT_OK ? taken_back : told, 0, &reply,
+                        &ignored) != MUTT_OK) {
+        a->told_refused = true;
+    }
+}
+
+
 mutt_rc_t
 alerter_finish_audit(batch_t *b, mutt_err_t *err)
 {
@@ -55,6 +90,7 @@ alerter_finish_audit(batch_t *b, mutt_err_t *err)
         b->run, b->a, mutt_audit_finish(b->a->pg, b->rows, b->n_rows, err));
 
     suit_claims(b, rc);
+    tell_nginx(b, rc);
 
     if (rc != MUTT_OK) {
         return rc;
