@@ -227,6 +227,21 @@ lost(mutt_redis_t *r, mutt_rc_t rc, const mutt_err_t *why, mutt_err_t *err)
 }
 
 
+/* A reply that takes more memory than there is will the next time too. */
+static mutt_rc_t
+bad_reply(mutt_redis_t *r, mutt_err_t *err)
+{
+    mutt_err_t why;
+    mutt_rc_t rc = r->reader->err == REDIS_ERR_OOM ? MUTT_NOMEM : MUTT_UNAVAIL;
+
+    (void) mutt_fail(&why, rc, "%s",
+                     rc == MUTT_NOMEM ? "out of memory for a reply"
+                                      : "bad reply");
+
+    return lost(r, rc, &why, err);
+}
+
+
 /* One reply, whole, in r->last. */
 static mutt_rc_t
 read_reply(mutt_redis_t *r, mutt_usec_t deadline, mutt_err_t *err)
@@ -237,8 +252,7 @@ read_reply(mutt_redis_t *r, mutt_usec_t deadline, mutt_err_t *err)
         void *reply = NULL;
 
         if (redisReaderGetReply(r->reader, &reply) != REDIS_OK) {
-            (void) mutt_fail(&why, MUTT_UNAVAIL, "bad reply");
-            return lost(r, MUTT_UNAVAIL, &why, err);
+            return bad_reply(r, err);
         }
 
         mutt_rc_t rc;
@@ -261,8 +275,7 @@ read_reply(mutt_redis_t *r, mutt_usec_t deadline, mutt_err_t *err)
         deadline += (mutt_usec_t) n * USEC_PER_BYTE;
 
         if (redisReaderFeed(r->reader, r->input, n) != REDIS_OK) {
-            (void) mutt_fail(&why, MUTT_UNAVAIL, "reply cannot be buffered");
-            return lost(r, MUTT_UNAVAIL, &why, err);
+            return bad_reply(r, err);
         }
     }
 }

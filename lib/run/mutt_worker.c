@@ -318,8 +318,13 @@ run_loop(mutt_run_t *run)
 }
 
 
+/*
+ * A worker that was not asked to end may do so by what it holds: that is not
+ * handed back as if nothing had been, but left to be recovered, as behind a
+ * crash.
+ */
 static void
-finish(mutt_run_t *run)
+finish(mutt_run_t *run, bool asked)
 {
     mutt_err_t err;
     mutt_usec_t until = mutt_time_mono() + DRAIN_MAX;
@@ -329,7 +334,7 @@ finish(mutt_run_t *run)
         __atomic_store_n(&run->turned_at, mutt_time_mono(), __ATOMIC_RELAXED);
     }
 
-    if (run->queue != NULL && mutt_queue_registered(run->queue) &&
+    if (asked && run->queue != NULL && mutt_queue_registered(run->queue) &&
         mutt_queue_leave(run->queue, &err) != MUTT_OK) {
         mutt_log_failure(run->log, MUTT_LOG_WARNING, "queue", &err,
                          "could not sign off, others will recover");
@@ -489,7 +494,7 @@ run_worker(mutt_run_t *run)
 
     int status = run_loop(run);
 
-    finish(run);
+    finish(run, status == 0);
     mutt_side_stop(run);
     mutt_health_stop(run);
     mutt_log(run->log, MUTT_LOG_INFO, "stop", "stopped");

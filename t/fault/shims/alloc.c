@@ -1,6 +1,7 @@
 /*
  * Memory that runs out.  Numbers: 0 counts down with each allocation, and the
- * one that takes it to zero fails; 1 allocations so far; 2 how many failed.
+ * one that takes it to zero fails; 1 allocations so far; 2 how many failed;
+ * 3 unless 0: those of more bytes fail.
  * Without the page MUTT_FAIL_ALLOC=N fails the Nth since the program was
  * loaded.
  *
@@ -40,11 +41,13 @@ start(void)
 
 /* Whether this allocation is the one. */
 static int
-fails(void)
+fails(size_t size)
 {
     (void) shim_add(1, 1);
 
-    if (shim_get(0) <= 0 || shim_add(0, -1) != 0) {
+    int large = shim_get(3) > 0 && size > (size_t) shim_get(3);
+
+    if (!large && (shim_get(0) <= 0 || shim_add(0, -1) != 0)) {
         return 0;
     }
 
@@ -108,7 +111,7 @@ malloc(size_t size)
         return take_early(size);
     }
 
-    return fails() ? NULL : next_malloc(size);
+    return fails(size) ? NULL : next_malloc(size);
 }
 
 
@@ -121,7 +124,7 @@ calloc(size_t n, size_t size)
         return take_early(n * size);
     }
 
-    return fails() ? NULL : next_calloc(n, size);
+    return fails(n * size) ? NULL : next_calloc(n, size);
 }
 
 
@@ -142,7 +145,7 @@ realloc(void *old, size_t size)
         return p;
     }
 
-    return fails() ? NULL : next_realloc(old, size);
+    return fails(size) ? NULL : next_realloc(old, size);
 }
 
 
@@ -151,7 +154,7 @@ posix_memalign(void **out, size_t alignment, size_t size)
 {
     look_up();
 
-    return next_memalign == NULL || fails()
+    return next_memalign == NULL || fails(size)
                ? ENOMEM
                : next_memalign(out, alignment, size);
 }
