@@ -87,12 +87,12 @@ forwarder_end_admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now,
         MUTT_PASS("forwarder.admitted");
     }
 
-    for (size_t i = 0; i < admission.n; i++) {
-        forwarder_take(run, f, admission.items[i], admission.probe);
+    for (size_t i = 0; i < admission.n && rc == MUTT_OK; i++) {
+        rc = forwarder_take(run, f, admission.items[i], admission.probe, err);
     }
 
     f->more = admission.queue_depth > 0 && admission.wait_ms == 0;
     plan_look(f, now, admission.n);
 
-    return MUTT_OK;
+    return rc;
 }

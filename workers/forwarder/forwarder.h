@@ -60,7 +60,6 @@ typedef struct {
     slot_t *oldest; /* of the processing list */
     slot_t *newest;
     size_t placed;
-    bool ordered; /* nothing else is in it, and the order is its */
     slot_t *done; /* to be settled */
     size_t n_done;
     mutt_usec_t done_at; /* since when there are some */
@@ -122,9 +121,11 @@ MUTT_CHECKED mutt_rc_t forwarder_end_admit(mutt_run_t *run, forwarder_t *f,
 
 /* send.c */
 
-/* Sends an alert of this worker's processing list. */
-void forwarder_take(mutt_run_t *run, forwarder_t *f, mutt_str_t item,
-                    bool probe);
+/* Sends an alert of this worker's processing list; MUTT_NOMEM: the worker is
+ * to end. */
+MUTT_CHECKED mutt_rc_t forwarder_take(mutt_run_t *run, forwarder_t *f,
+                                      mutt_str_t item, bool probe,
+                                      mutt_err_t *err);
 
 /* judge.c */
 

@@ -101,6 +101,4 @@ forwarder_forget_order(forwarder_t *f)
     while (f->oldest != NULL) {
         forwarder_displace(f, f->oldest);
     }
-
-    f->ordered = false;
 }

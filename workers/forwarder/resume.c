@@ -70,15 +70,14 @@ forwarder_resume(mutt_run_t *run, mutt_err_t *err)
     }
 
     free_settled(f);
-    f->ordered = true;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && rc == MUTT_OK; i++) {
         if (slots[i] != NULL) {
             forwarder_place(f, slots[i]);
         } else {
-            forwarder_take(run, f, items[i], false);
+            rc = forwarder_take(run, f, items[i], false, err);
         }
     }
 
-    return MUTT_OK;
+    return rc;
 }

@@ -36,20 +36,21 @@ send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
 }
 
 
-void
-forwarder_take(mutt_run_t *run, forwarder_t *f, mutt_str_t item, bool probe)
+/* Nobody recovers what is in the list of one that lives, so without memory
+ * for it this one ends. */
+mutt_rc_t
+forwarder_take(mutt_run_t *run, forwarder_t *f, mutt_str_t item, bool probe,
+               mutt_err_t *err)
 {
     slot_t *slot = forwarder_take_slot(f, item);
 
-    /* it stays in the processing list, where recovery finds it */
     if (slot == NULL) {
-        f->ordered = false;
-        mutt_log(mutt_run_log(run), MUTT_LOG_ERROR, "queue",
-                 "out of memory for an alert, it waits for recovery");
-        return;
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for an alert");
     }
 
     slot->probe = probe;
     forwarder_place(f, slot);
     send_alert(run, f, slot);
+
+    return MUTT_OK;
 }

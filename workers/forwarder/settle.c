@@ -24,7 +24,7 @@ static mutt_outbox_run_t
 find_run(forwarder_t *f)
 {
     mutt_outbox_run_t found = { .held = f->placed };
-    slot_t *slot = f->ordered && !f->urgent ? f->oldest : NULL;
+    slot_t *slot = f->urgent ? NULL : f->oldest;
 
     for (slot_t *done = f->done; done != NULL; done = done->next) {
         done->in_run = false;

@@ -1,5 +1,7 @@
 #include "forwarder.h"
 
+#include "core/mutt_failpoint.h"
+
 #define POOL_BLOCK 16384
 
 
@@ -7,8 +9,9 @@ slot_t *
 forwarder_take_slot(forwarder_t *f, mutt_str_t item)
 {
     slot_t *slot = f->free;
+    mutt_err_t ignored;
 
-    if (slot == NULL) {
+    if (slot == NULL || MUTT_FAILPOINT("forwarder.slot", &ignored) != MUTT_OK) {
         return NULL;
     }
 
