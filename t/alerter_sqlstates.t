@@ -12,7 +12,7 @@ use JSON::XS;
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has(qw(redis postgres nginx alerter))->plan(30);
+my $t = Mutt::Test->new()->has(qw(redis postgres nginx alerter))->plan(34);
 
 $t->env(DB_TIMEOUT_MS => 2000, ALERTER_MAX_RETRIES => 2);
 $t->run();
@@ -147,6 +147,29 @@ for my $i (0 .. 39) {
 
 $t->start('alerter');
 logged(40, 'forty months at once are no problem');
+
+###############################################################################
+# a disk that fails is the server's trouble, not the events'
+
+my $opened = 'mutt_circuit_breaker_state_changes_total'
+    . '{name="postgresql",from_state="closed",to_state="open"}';
+my $before = $t->metrics('alerter')->{$opened};
+
+$t->sql(q{CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'could not write block 7' USING ERRCODE = '58030';
+    END $$});
+$t->sql('CREATE TRIGGER fail BEFORE INSERT ON event_audit_log
+    FOR EACH ROW EXECUTE FUNCTION fail()');
+$logged = $t->ledger()->{logged};
+good(5);
+ok($t->wait_for(sub { $t->metrics('alerter')->{$opened} > $before + 1 }, 30),
+    'a disk that fails is let alone, again and again');
+$ledger = $t->ledger();
+is($ledger->{ingest_queue} + $ledger->{processing}, 5, 'the events wait');
+is($ledger->{dead} + $ledger->{dlq_alerter}, 0, 'none is dead-lettered');
+$t->sql('DROP TRIGGER fail ON event_audit_log');
+logged(5, 'until it writes again');
 
 ###############################################################################
 # errors that name nobody: once they are retried, then kept for replay

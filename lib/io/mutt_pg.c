@@ -105,9 +105,9 @@ mutt_sql_classify(const char *sqlstate)
         { "57P0", MUTT_SQL_RECONNECT },  { "25006", MUTT_SQL_RECONNECT },
         { "53300", MUTT_SQL_RECONNECT }, { "53", MUTT_SQL_WAIT },
         { "42", MUTT_SQL_WAIT },         { "28", MUTT_SQL_WAIT },
-        { "3D000", MUTT_SQL_WAIT },      { "23514", MUTT_SQL_PARTITION },
-        { "22", MUTT_SQL_ROW },          { "23502", MUTT_SQL_ROW },
-        { "54", MUTT_SQL_ROW },
+        { "3D000", MUTT_SQL_WAIT },      { "58", MUTT_SQL_WAIT },
+        { "23514", MUTT_SQL_PARTITION }, { "22", MUTT_SQL_ROW },
+        { "23502", MUTT_SQL_ROW },       { "54", MUTT_SQL_ROW },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -19,7 +19,7 @@ typedef enum {
     MUTT_SQL_OK,
     MUTT_SQL_RETRY,     /* same connection: 40001 40P01 55P03 */
     MUTT_SQL_RECONNECT, /* 08xxx 57P0x 25006 53300, lost connection */
-    MUTT_SQL_WAIT,      /* and alarm: 53xxx 42xxx 28xxx 3D000 */
+    MUTT_SQL_WAIT,      /* and alarm: 53xxx 42xxx 28xxx 3D000 58xxx */
     MUTT_SQL_PARTITION, /* 23514: no partition for a row */
     MUTT_SQL_ROW,       /* the data: 22xxx 23502 54000 54001 */
     MUTT_SQL_UNKNOWN

@@ -32,6 +32,7 @@ static const struct {
     { "42501", MUTT_SQL_WAIT },
     { "28P01", MUTT_SQL_WAIT },
     { "3D000", MUTT_SQL_WAIT },
+    { "58030", MUTT_SQL_WAIT },
     { "23514", MUTT_SQL_PARTITION },
     /* the data */
     { "22P02", MUTT_SQL_ROW },
