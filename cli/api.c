@@ -13,6 +13,19 @@
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 
+api_fields_t api_fields = { .n = N_DEFAULT };
+
+const option_t api_takes_n[] = {
+    { "lines", 'n', OPTION_COUNT, &api_fields.n, 1, 200 },
+    { 0 },
+};
+
+const option_t api_takes_reason[] = {
+    API_REASON,
+    { 0 },
+};
+
+
 bool
 api_is_name(const char *word)
 {
@@ -43,14 +56,15 @@ api_store_failed(const muttdev_command_t *command, const mutt_err_t *err)
 
 
 json_t *
-api_reason(const options_t *options, const api_fields_t *fields)
+api_reason(const options_t *options)
 {
     json_t *body = json_object();
 
     (void) options;
 
-    if (fields->reason != NULL) {
-        (void) json_object_set_new(body, "reason", json_string(fields->reason));
+    if (api_fields.reason != NULL) {
+        (void) json_object_set_new(body, "reason",
+                                   json_string(api_fields.reason));
     }
 
     return body;
@@ -60,7 +74,7 @@ api_reason(const options_t *options, const api_fields_t *fields)
 /* The path with the first word and -n in their places. */
 static void
 make_path(const api_request_t *request, const options_t *options,
-          const api_fields_t *fields, char path[PATH_SIZE])
+          char path[PATH_SIZE])
 {
     size_t at = 0;
 
@@ -72,8 +86,8 @@ make_path(const api_request_t *request, const options_t *options,
                                     options->words[0]);
             s++;
         } else if (*s == '%') {
-            at +=
-                (size_t) snprintf(path + at, PATH_SIZE - at, "%ld", fields->n);
+            at += (size_t) snprintf(path + at, PATH_SIZE - at, "%ld",
+                                    api_fields.n);
             s += 2;
         } else if (*s != '[' && *s != ']') {
             at += (size_t) snprintf(path + at, PATH_SIZE - at, "%c", *s);
@@ -94,8 +108,7 @@ show(const api_request_t *request, const json_t *answer)
 
 
 static int
-call(const options_t *options, const api_fields_t *fields,
-     const api_request_t *request)
+call(const options_t *options, const api_request_t *request)
 {
     char path[PATH_SIZE];
     mutt_err_t err = { 0 };
@@ -103,14 +116,14 @@ call(const options_t *options, const api_fields_t *fields,
     int status = MUTTDEV_DONE;
 
     if (request->body != NULL) {
-        body = request->body(options, fields);
+        body = request->body(options);
 
         if (body == NULL) {
             return MUTTDEV_USAGE;
         }
     }
 
-    make_path(request, options, fields, path);
+    make_path(request, options, path);
 
     json_t *answer = client_json(options, request->method, path, body, &err);
 
@@ -130,37 +143,12 @@ call(const options_t *options, const api_fields_t *fields,
 
 
 int
-api_run(int argc, char **argv, const api_request_t *request)
+api_run(const options_t *options, const api_request_t *request)
 {
-    options_t options;
-    api_fields_t fields = { .n = N_DEFAULT };
-    const option_t all[] = {
-        { "reason", 0, OPTION_TEXT, &fields.reason, 0, 0 },
-        { "scope", 0, OPTION_TEXT, &fields.scope, 0, 0 },
-        { "expires", 0, OPTION_TEXT, &fields.expires, 0, 0 },
-        { "retire", 0, OPTION_TEXT, &fields.retire, 0, 0 },
-        { "id", 0, OPTION_COUNT, &fields.id, 1, 2147483647 },
-        { "lines", 'n', OPTION_COUNT, &fields.n, 1, 200 },
-    };
-    option_t own[sizeof(all) / sizeof(all[0]) + 1] = { 0 };
-    size_t n = 0;
-
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        if ((request->takes & 1u << i) != 0) {
-            own[n++] = all[i];
-        }
-    }
-
-    int status = options_read(request->command, argc, argv, own, &options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    if (options.n > 0 && !api_is_name(options.words[0])) {
+    if (options->n > 0 && !api_is_name(options->words[0])) {
         return options_wrong(request->command, "\"%s\" is no name",
-                             options.words[0]);
+                             options->words[0]);
     }
 
-    return call(&options, &fields, request);
+    return call(options, request);
 }

@@ -19,7 +19,7 @@ typedef struct {
     bool drain;
     double seconds;
     const char *acked;
-} options_t;
+} asked_t;
 
 /* What the audit log holds, and what the ledger says it should. */
 typedef struct {
@@ -63,7 +63,7 @@ exit_status(const result_t *r)
 
 
 static int
-parse(int argc, char **argv, options_t *o)
+parse(int argc, char **argv, asked_t *o)
 {
     static const struct option names[] = {
         { "wait-drain", required_argument, NULL, 'w' },
@@ -140,7 +140,7 @@ drain(check_t *check, double seconds, ledger_t *ledger, mutt_err_t *err)
 
 
 static mutt_rc_t
-take_ledger(check_t *check, const options_t *o, result_t *r, mutt_err_t *err)
+take_ledger(check_t *check, const asked_t *o, result_t *r, mutt_err_t *err)
 {
     mutt_rc_t rc;
 
@@ -305,7 +305,7 @@ compare_pg(check_t *check, mutt_pg_t *pg, result_t *r, mutt_err_t *err)
 
 
 static void
-ask_postgresql(check_t *check, const options_t *o, result_t *r)
+ask_postgresql(check_t *check, const asked_t *o, result_t *r)
 {
     mutt_pg_t *pg = mutt_pg_create(check->settings, "muttdev");
     mutt_rc_t rc = pg == NULL ? mutt_fail(&r->why, MUTT_NOMEM, "out of memory")
@@ -398,7 +398,7 @@ print_json(const result_t *r)
 
 /* Everything that can be found out, whatever else can't. */
 static void
-look(const options_t *o, result_t *r)
+look(const asked_t *o, result_t *r)
 {
     check_t check;
     mutt_rc_t rc = MUTT_OK;
@@ -431,7 +431,7 @@ look(const options_t *o, result_t *r)
 static int
 run(int argc, char **argv)
 {
-    options_t o = { 0 };
+    asked_t o = { 0 };
     result_t r = { 0 };
     int bad = parse(argc, argv, &o);
 
@@ -491,5 +491,5 @@ const muttdev_command_t muttdev_check_ledger = {
         "there is a\ndifference; 2 an acknowledged event is missing; 3 there "
         "are duplicates; 4 it\ncannot be told: Redis or PostgreSQL are not "
         "reached, not drained in time.  Also\n2: wrong usage.\n",
-    .run = run,
+    .run_words = run,
 };

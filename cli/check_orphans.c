@@ -362,5 +362,5 @@ const muttdev_command_t muttdev_check_orphans = {
         "\n"
         "Exit status: 0 there are none; 1 there are some; 4 it cannot be "
         "told.  2: wrong\nusage.\n",
-    .run = run,
+    .run_words = run,
 };

@@ -462,5 +462,5 @@ const muttdev_command_t muttdev_check_promise = {
         "\n"
         "Exit status: 0 it can; 1 it cannot; 4 it cannot be told, because a "
         "server is not\nreached or does not say.  2: wrong usage.\n",
-    .run = run,
+    .run_words = run,
 };

@@ -12,9 +12,9 @@ static const column_t entries[] = {
 
 
 static json_t *
-value_body(const options_t *options, const api_fields_t *fields)
+value_body(const options_t *options)
 {
-    json_t *body = api_reason(options, fields);
+    json_t *body = api_reason(options);
 
     (void) json_object_set_new(body, "value", json_string(options->words[1]));
 
@@ -93,19 +93,21 @@ show_history(const json_t *answer)
 }
 
 
-API_COMMAND(config_list, "config list", "", "all live settings", "", "GET",
-            "config", 0, NULL, "entries", entries, NULL)
-API_COMMAND(config_get, "config get", "KEY", "a live setting's value", "",
-            "GET", "config/%s", 0, NULL, NULL, NULL, show_value)
+API_COMMAND(config_list, "config list", "", "all live settings", "", NULL,
+            "GET", "config", NULL, "entries", entries, NULL)
+API_COMMAND(config_get, "config get", "KEY", "a live setting's value", "", NULL,
+            "GET", "config/%s", NULL, NULL, NULL, show_value)
 API_COMMAND(config_set, "config set", "KEY VALUE [--reason TEXT]",
             "store a live setting, audited",
-            "\nIt applies within seconds, to all processes.\n", "PUT",
-            "config/%s", API_REASON, value_body, NULL, NULL, show_set)
+            "\nIt applies within seconds, to all processes.\n",
+            api_takes_reason, "PUT", "config/%s", value_body, NULL, NULL,
+            show_set)
 API_COMMAND(config_unset, "config unset", "KEY [--reason TEXT]",
-            "return a live setting to its default, audited", "", "DELETE",
-            "config/%s", API_REASON, api_reason, NULL, NULL, show_set)
+            "return a live setting to its default, audited", "",
+            api_takes_reason, "DELETE", "config/%s", api_reason, NULL, NULL,
+            show_set)
 API_COMMAND(config_history, "config history", "[KEY] [-n N]",
             "who changed live settings, from what to what, and why",
-            "\nThe last 50 changes, or N of them; of KEY alone.\n", "GET",
-            "config/history?limit=%ld[&key=%s]", API_N, NULL, NULL, NULL,
+            "\nThe last 50 changes, or N of them; of KEY alone.\n", api_takes_n,
+            "GET", "config/history?limit=%ld[&key=%s]", NULL, NULL, NULL,
             show_history)

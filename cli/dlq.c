@@ -38,24 +38,39 @@ static const char *const counts[] = { "replayed",  "discarded", "gone",
 
 typedef struct {
     const muttdev_command_t *command;
-    const char *how;  /* the path's last word */
-    const char *done; /* the count of what was moved */
+    const char *how;   /* the path's last word */
+    const char *done;  /* the count of what was moved */
+    const char *lacks; /* an option that it takes and has not, or NULL */
     const options_t *options;
-    const char *reason;
-    const char *failed; /* letters whose reason begins so; NULL: all */
     long max;
     json_int_t sums[N_COUNTS];
 } move_t;
 
-static int run_replay(int argc, char **argv);
-static int run_purge(int argc, char **argv);
+/* what the options were given */
+static struct {
+    long max; /* 0: as the command has it */
+    const char *failed;
+    const char *reason;
+    bool yes;
+} given;
 
-API_COMMAND(dlq_list, "dlq list", "", "the dead letter queues", "", "GET",
-            "dead-letters", 0, NULL, "queues", queues, NULL)
+static const option_t takes[] = {
+    { "yes", 0, OPTION_FLAG, &given.yes, 0, 0 }, /* of purge alone */
+    { "max", 0, OPTION_COUNT, &given.max, 1, MAX_MAX },
+    { "failed", 0, OPTION_TEXT, &given.failed, 0, 0 },
+    { "reason", 0, OPTION_TEXT, &given.reason, 0, 0 },
+    { 0 },
+};
+
+static int run_replay(const options_t *options);
+static int run_purge(const options_t *options);
+
+API_COMMAND(dlq_list, "dlq list", "", "the dead letter queues", "", NULL, "GET",
+            "dead-letters", NULL, "queues", queues, NULL)
 API_COMMAND(dlq_show, "dlq show", "LIST [-n N]",
             "the oldest 50, or N, letters of alerter, moog or dead",
-            "\n--json has more of each.\n", "GET", "dead-letters/%s?limit=%ld",
-            API_N, NULL, "letters", letters, NULL)
+            "\n--json has more of each.\n", api_takes_n, "GET",
+            "dead-letters/%s?limit=%ld", NULL, "letters", letters, NULL)
 
 const muttdev_command_t muttdev_dlq_replay = {
     .name = "dlq replay",
@@ -64,6 +79,7 @@ const muttdev_command_t muttdev_dlq_replay = {
     .help = "\nThe oldest 1,000 that may be replayed, or --max; with --failed "
             "those whose\nfailure begins so. What would put the alert queue "
             "over its warn threshold\nstays: \"waiting\".\n" OPTIONS_HELP,
+    .own = takes + 1,
     .run = run_replay,
 };
 
@@ -74,25 +90,26 @@ const muttdev_command_t muttdev_dlq_purge = {
     .help =
         "\nAll of them, the oldest --max, or those whose failure begins "
         "with REASON.\nThe audit has each letter with its text.\n" OPTIONS_HELP,
+    .own = takes,
     .run = run_purge,
 };
 
 
 static json_t *
-lot_body(const move_t *move, long left, json_t *cursor)
+lot_body(long left, json_t *cursor)
 {
     json_t *body =
         json_pack("{s:I}", "max", (json_int_t) (left < LOT ? left : LOT));
 
-    if (move->failed == NULL) {
+    if (given.failed == NULL) {
         (void) json_object_set_new(body, "all", json_true());
     } else {
         (void) json_object_set_new(body, "failed_reason",
-                                   json_string(move->failed));
+                                   json_string(given.failed));
     }
 
-    if (move->reason != NULL) {
-        (void) json_object_set_new(body, "reason", json_string(move->reason));
+    if (given.reason != NULL) {
+        (void) json_object_set_new(body, "reason", json_string(given.reason));
     }
 
     if (cursor != NULL) {
@@ -150,7 +167,7 @@ static json_t *
 lot(move_t *move, const char *path, json_int_t *left, json_t *cursor,
     mutt_err_t *err)
 {
-    json_t *body = lot_body(move, (long) *left, cursor);
+    json_t *body = lot_body((long) *left, cursor);
     json_t *answer = client_json(move->options, "POST", path, body, err);
     json_t *next = NULL;
 
@@ -172,7 +189,7 @@ lot(move_t *move, const char *path, json_int_t *left, json_t *cursor,
 
 
 static int
-go(move_t *move)
+move_all(move_t *move)
 {
     char path[PATH_SIZE];
     mutt_err_t err = { 0 };
@@ -204,70 +221,51 @@ go(move_t *move)
 }
 
 
+/* Moves letters of the list that is named, the oldest so many. */
 static int
-run_replay(int argc, char **argv)
+go(const options_t *options, move_t *move, long max)
 {
-    options_t options;
-    move_t move = {
-        .command = &muttdev_dlq_replay,
-        .how = "replay",
-        .done = "replayed",
-        .options = &options,
-        .max = MAX_DEFAULT,
-    };
-    const option_t own[] = {
-        { "max", 0, OPTION_COUNT, &move.max, 1, MAX_MAX },
-        { "failed", 0, OPTION_TEXT, &move.failed, 0, 0 },
-        { "reason", 0, OPTION_TEXT, &move.reason, 0, 0 },
-        { 0 },
-    };
-    int status = options_read(move.command, argc, argv, own, &options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
+    if (!api_is_name(options->words[0])) {
+        return options_wrong(move->command, "\"%s\" is no list",
+                             options->words[0]);
     }
 
-    return api_is_name(options.words[0])
-               ? go(&move)
-               : options_wrong(move.command, "\"%s\" is no list",
-                               options.words[0]);
+    if (move->lacks != NULL) {
+        return options_wrong(move->command, "nothing was deleted: it takes %s",
+                             move->lacks);
+    }
+
+    move->options = options;
+    move->max = given.max == 0 ? max : given.max;
+
+    return move_all(move);
 }
 
 
 static int
-run_purge(int argc, char **argv)
+run_replay(const options_t *options)
 {
-    options_t options;
-    bool yes = false;
+    move_t move = {
+        .command = &muttdev_dlq_replay,
+        .how = "replay",
+        .done = "replayed",
+    };
+
+    return go(options, &move, MAX_DEFAULT);
+}
+
+
+static int
+run_purge(const options_t *options)
+{
     move_t move = {
         .command = &muttdev_dlq_purge,
         .how = "discard",
         .done = "discarded",
-        .options = &options,
-        .max = MAX_MAX,
+        .lacks = !given.yes             ? "--yes"
+                 : given.reason == NULL ? "--reason"
+                                        : NULL,
     };
-    const option_t own[] = {
-        { "max", 0, OPTION_COUNT, &move.max, 1, MAX_MAX },
-        { "failed", 0, OPTION_TEXT, &move.failed, 0, 0 },
-        { "reason", 0, OPTION_TEXT, &move.reason, 0, 0 },
-        { "yes", 0, OPTION_FLAG, &yes, 0, 0 },
-        { 0 },
-    };
-    int status = options_read(move.command, argc, argv, own, &options);
 
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    if (!api_is_name(options.words[0])) {
-        return options_wrong(move.command, "\"%s\" is no list",
-                             options.words[0]);
-    }
-
-    if (!yes || move.reason == NULL) {
-        return options_wrong(move.command, "nothing was deleted: it takes %s",
-                             yes ? "--reason" : "--yes");
-    }
-
-    return go(&move);
+    return go(options, &move, MAX_MAX);
 }

@@ -12,7 +12,18 @@
 
 #define TEXT_SIZE 1024
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static struct {
+    const char *nginx_conf;
+    const char *workers;
+} given;
+
+static const option_t takes[] = {
+    { "nginx-conf", 0, OPTION_TEXT, &given.nginx_conf, 0, 0 },
+    { "workers", 0, OPTION_TEXT, &given.workers, 0, 0 },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_doctor = {
     .name = "doctor",
@@ -24,6 +35,7 @@ const muttdev_command_t muttdev_doctor = {
         "migrations and months, clocks, disk\nspace, the webhook. Redis and "
         "PostgreSQL are asked at REDIS_URL and\nDATABASE_URL. \"warn\" wants a "
         "look, exit status 1 means that one is \"FAIL\".\n" OPTIONS_HELP,
+    .own = takes,
     .run = run,
 };
 
@@ -72,23 +84,16 @@ doctor_say(doctor_report_t *report, const char *check, doctor_t state,
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
     mutt_err_t err = { 0 };
-    doctor_report_t report = { .options = &options };
-    const option_t own[] = {
-        { "nginx-conf", 0, OPTION_TEXT, &report.nginx_conf, 0, 0 },
-        { "workers", 0, OPTION_TEXT, &report.workers, 0, 0 },
-        { 0 },
+    doctor_report_t report = {
+        .options = options,
+        .nginx_conf = given.nginx_conf,
+        .workers = given.workers,
     };
-    int status = options_read(&muttdev_doctor, argc, argv, own, &options);
 
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    if (client_url(&options, &err) == NULL) {
+    if (client_url(options, &err) == NULL) {
         return api_failed(&muttdev_doctor, &err);
     }
 
@@ -98,7 +103,7 @@ run(int argc, char **argv)
     doctor_check_postgres(&report);
     doctor_check_around(&report);
 
-    if (options.json) {
+    if (options->json) {
         json_t *all = json_pack("{s:b, s:O}", "ok", !report.failed, "findings",
                                 report.findings);
 

@@ -21,7 +21,14 @@
 #define EVENTS_MAX 1024
 #define ID_SIZE 64
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static long timeout_s = SECONDS_DEFAULT;
+
+static const option_t takes[] = {
+    { "timeout", 0, OPTION_COUNT, &timeout_s, 1, SECONDS_MAX },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_e2e = {
     .name = "e2e",
@@ -36,6 +43,7 @@ const muttdev_command_t muttdev_e2e = {
         "says became of the event. The\nwebhook gets alerts of team "
         "muttdev-e2e. SECONDS in all, 60. The keys are\nMUTT_API_KEY, scope "
         "write, and MUTT_INGEST_KEY.\n" OPTIONS_HELP,
+    .own = takes,
     .run = run,
 };
 
@@ -353,24 +361,13 @@ go(trip_t *trip)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
     static trip_t trip;
-    options_t options;
-    long seconds = SECONDS_DEFAULT;
     struct sigaction action = { .sa_handler = on_signal };
     mutt_uuid_t id;
     unsigned char bytes[10];
     char text[MUTT_UUID_LEN + 1];
-    const option_t own[] = {
-        { "timeout", 0, OPTION_COUNT, &seconds, 1, SECONDS_MAX },
-        { 0 },
-    };
-    int status = options_read(&muttdev_e2e, argc, argv, own, &options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
 
     if (!mutt_random(bytes, sizeof(bytes))) {
         (void) fprintf(stderr, "muttdev e2e: no random numbers\n");
@@ -383,11 +380,13 @@ run(int argc, char **argv)
     (void) sigaction(SIGINT, &action, NULL);
     (void) sigaction(SIGTERM, &action, NULL);
 
-    trip.options = &options;
+    trip.options = options;
     trip.started = mutt_time_mono();
-    trip.deadline = trip.started + seconds * MUTT_USEC_SEC;
+    trip.deadline = trip.started + timeout_s * MUTT_USEC_SEC;
     trip.steps = json_array();
-    status = go(&trip);
+
+    int status = go(&trip);
+
     json_decref(trip.steps);
 
     return status;

@@ -20,6 +20,26 @@ static const column_t keys[] = {
     { NULL, NULL },
 };
 
+static const option_t add_takes[] = {
+    API_SCOPE,
+    API_EXPIRES,
+    API_REASON,
+    { 0 },
+};
+
+static const option_t rotate_takes[] = {
+    API_EXPIRES,
+    API_RETIRE,
+    API_REASON,
+    { 0 },
+};
+
+static const option_t revoke_takes[] = {
+    API_ID,
+    API_REASON,
+    { 0 },
+};
+
 
 /* A moment, or "90d" from now; the API checks the rest. */
 static void
@@ -62,43 +82,43 @@ scopes_of(const char *text)
 
 
 static json_t *
-add_body(const options_t *options, const api_fields_t *fields)
+add_body(const options_t *options)
 {
-    if (fields->scope == NULL) {
+    if (api_fields.scope == NULL) {
         (void) options_wrong(&muttdev_keys_add, "--scope is missing: ingest, "
                                                 "read, write or admin");
         return NULL;
     }
 
-    json_t *body = api_reason(options, fields);
+    json_t *body = api_reason(options);
 
     (void) json_object_set_new(body, "name", json_string(options->words[0]));
-    (void) json_object_set_new(body, "scopes", scopes_of(fields->scope));
-    add_moment(body, "expires_at", fields->expires);
+    (void) json_object_set_new(body, "scopes", scopes_of(api_fields.scope));
+    add_moment(body, "expires_at", api_fields.expires);
 
     return body;
 }
 
 
 static json_t *
-rotate_body(const options_t *options, const api_fields_t *fields)
+rotate_body(const options_t *options)
 {
-    json_t *body = api_reason(options, fields);
+    json_t *body = api_reason(options);
 
-    add_moment(body, "expires_at", fields->expires);
-    add_moment(body, "retire_at", fields->retire);
+    add_moment(body, "expires_at", api_fields.expires);
+    add_moment(body, "retire_at", api_fields.retire);
 
     return body;
 }
 
 
 static json_t *
-revoke_body(const options_t *options, const api_fields_t *fields)
+revoke_body(const options_t *options)
 {
-    json_t *body = api_reason(options, fields);
+    json_t *body = api_reason(options);
 
-    if (fields->id != 0) {
-        (void) json_object_set_new(body, "id", json_integer(fields->id));
+    if (api_fields.id != 0) {
+        (void) json_object_set_new(body, "id", json_integer(api_fields.id));
     }
 
     return body;
@@ -124,23 +144,22 @@ show_message(const json_t *answer)
 
 API_COMMAND(keys_list, "keys list", "", "named keys, and when they were used",
             "\nThe built-in ones of the environment are not among them.\n",
-            "GET", "keys", 0, NULL, "keys", keys, NULL)
+            NULL, "GET", "keys", NULL, "keys", keys, NULL)
 API_COMMAND(keys_add, "keys add",
             "NAME --scope SCOPES [--expires WHEN] [--reason TEXT]",
             "make a named key, which is shown this once",
             "\nSCOPES are ingest, read, write, admin, with commas between "
             "them; admin\nimplies write, write implies read. WHEN is RFC 3339 "
             "or 90d. The key is\nall there is on stdout.\n",
-            "POST", "keys", API_SCOPE | API_EXPIRES | API_REASON, add_body,
-            NULL, NULL, show_key)
+            add_takes, "POST", "keys", add_body, NULL, NULL, show_key)
 API_COMMAND(keys_rotate, "keys rotate",
             "NAME [--expires WHEN] [--retire WHEN] [--reason TEXT]",
             "make a second key of that name, to move a sender to",
             "\nBoth are good until the first is revoked (keys revoke NAME --id "
             "N) or\n--retire is over.\n",
-            "POST", "keys/%s/rotate", API_EXPIRES | API_RETIRE | API_REASON,
-            rotate_body, NULL, NULL, show_key)
+            rotate_takes, "POST", "keys/%s/rotate", rotate_body, NULL, NULL,
+            show_key)
 API_COMMAND(keys_revoke, "keys revoke", "NAME [--id N] [--reason TEXT]",
-            "revoke all keys of a name, or the one with that id", "", "DELETE",
-            "keys/%s", API_ID | API_REASON, revoke_body, NULL, NULL,
+            "revoke all keys of a name, or the one with that id", "",
+            revoke_takes, "DELETE", "keys/%s", revoke_body, NULL, NULL,
             show_message)

@@ -16,7 +16,22 @@
 #define BODY_MAX (64u << 20)
 #define HOSTS 100
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static struct {
+    long count;
+    long threads;
+    long batch;
+    bool gzip;
+} given = { COUNT_DEFAULT, THREADS_DEFAULT, 1, false };
+
+static const option_t takes[] = {
+    { "count", 0, OPTION_COUNT, &given.count, 1, COUNT_MAX },
+    { "threads", 0, OPTION_COUNT, &given.threads, 1, THREADS_MAX },
+    { "batch", 0, OPTION_COUNT, &given.batch, 1, BATCH_MAX },
+    { "gzip", 0, OPTION_FLAG, &given.gzip, 0, 0 },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_load = {
     .name = "load",
@@ -29,6 +44,7 @@ const muttdev_command_t muttdev_load = {
         "The events are of program muttdev-load, from\nhosts load-0 to "
         "load-99, with severity 7; no sample rule matches them. Exit\nstatus 1 "
         "when one was not accepted. The key is MUTT_INGEST_KEY.\n" OPTIONS_HELP,
+    .own = takes,
     .run = run,
 };
 
@@ -148,25 +164,10 @@ report(load_t *l, double seconds)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
     mutt_err_t err = { 0 };
-    long threads = THREADS_DEFAULT;
-    bool gzip = false;
-    load_t l = { .count = COUNT_DEFAULT, .batch = 1 };
-    const option_t own[] = {
-        { "count", 0, OPTION_COUNT, &l.count, 1, COUNT_MAX },
-        { "threads", 0, OPTION_COUNT, &threads, 1, THREADS_MAX },
-        { "batch", 0, OPTION_COUNT, &l.batch, 1, BATCH_MAX },
-        { "gzip", 0, OPTION_FLAG, &gzip, 0, 0 },
-        { 0 },
-    };
-    int status = options_read(&muttdev_load, argc, argv, own, &options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
+    load_t l = { .count = given.count, .batch = given.batch };
 
     l.times = calloc((size_t) l.count, sizeof(double));
 
@@ -176,10 +177,9 @@ run(int argc, char **argv)
     }
 
     sender_t *sender =
-        sender_create(&options, threads, gzip, on_done, &l, &err);
+        sender_create(options, given.threads, given.gzip, on_done, &l, &err);
     mutt_usec_t started = mutt_time_mono();
-
-    status =
+    int status =
         sender != NULL && send_all(&l, sender, &err) == MUTT_OK
             ? report(&l, (double) (mutt_time_mono() - started) / MUTT_USEC_SEC)
             : api_failed(&muttdev_load, &err);

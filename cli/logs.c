@@ -19,7 +19,24 @@
 #define PIECE 65536
 #define SLICE_MS 200
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static struct {
+    bool follow;
+    long n;
+    const char *grep;
+    const char *level;
+    long seconds;
+} given = { .n = LINES_DEFAULT, .level = "DEBUG" };
+
+static const option_t takes[] = {
+    { "follow", 'f', OPTION_FLAG, &given.follow, 0, 0 },
+    { "lines", 'n', OPTION_COUNT, &given.n, 0, LINES_MAX },
+    { "grep", 0, OPTION_TEXT, &given.grep, 0, 0 },
+    { "level", 0, OPTION_TEXT, &given.level, 0, 0 },
+    { "for", 0, OPTION_COUNT, &given.seconds, 1, SECONDS_MAX },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_logs = {
     .name = "logs",
@@ -35,6 +52,7 @@ const muttdev_command_t muttdev_logs = {
         "SECONDS. Of each log the last 8 MiB are read. --json\nprints an "
         "object a line. Where systemd or Kubernetes keep the logs, ask "
         "them.\n" OPTIONS_HELP,
+    .own = takes,
     .run = run,
 };
 
@@ -362,38 +380,28 @@ read_level(const char *name, mutt_log_level_t *level)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
-    const char *level = "DEBUG";
-    logs_t logs = { .options = &options, .n = LINES_DEFAULT };
-    const option_t own[] = {
-        { "follow", 'f', OPTION_FLAG, &logs.follow, 0, 0 },
-        { "lines", 'n', OPTION_COUNT, &logs.n, 0, LINES_MAX },
-        { "grep", 0, OPTION_TEXT, &logs.grep, 0, 0 },
-        { "level", 0, OPTION_TEXT, &level, 0, 0 },
-        { "for", 0, OPTION_COUNT, &logs.seconds, 1, SECONDS_MAX },
-        { 0 },
+    logs_t logs = {
+        .options = options,
+        .follow = given.follow,
+        .n = given.n,
+        .grep = given.grep,
+        .seconds = given.seconds,
     };
-    int status = options_read(&muttdev_logs, argc, argv, own, &options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    const char *service = options.n == 0 ? "all" : options.words[0];
+    const char *service = options->n == 0 ? "all" : options->words[0];
 
     if (!is_service(service)) {
         return options_wrong(&muttdev_logs, "there is no service \"%s\"",
                              service);
     }
 
-    if (!read_level(level, &logs.level)) {
+    if (!read_level(given.level, &logs.level)) {
         return options_wrong(&muttdev_logs,
                              "--level wants DEBUG, INFO, WARNING or ERROR");
     }
 
-    logs.home = stack_home(&options);
+    logs.home = stack_home(options);
 
     if (logs.home == NULL) {
         (void) fprintf(stderr,

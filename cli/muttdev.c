@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "options.h"
 #include "page.h"
 
 static int help(int argc, char **argv);
@@ -14,7 +15,7 @@ static const muttdev_command_t help_command = {
     .synopsis = "[COMMAND]",
     .summary = "list the commands, or explain one",
     .help = "\n\"help --markdown\" prints all pages, as docs/muttdev.md.\n",
-    .run = help,
+    .run_words = help,
 };
 
 static const muttdev_command_t *const commands[] = {
@@ -258,6 +259,21 @@ help(int argc, char **argv)
 }
 
 
+static int
+run(const muttdev_command_t *command, int argc, char **argv)
+{
+    options_t options;
+
+    if (command->run_words != NULL) {
+        return command->run_words(argc, argv);
+    }
+
+    int status = options_read(command, argc, argv, &options);
+
+    return status == OPTIONS_RUN ? command->run(&options) : status;
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -274,7 +290,7 @@ main(int argc, char **argv)
     }
 
     if (strcmp(argv[1], "--version") == 0) {
-        return muttdev_version.run(1, argv);
+        return written(run(&muttdev_version, 1, argv));
     }
 
     const muttdev_command_t *command = find(argc - 1, argv + 1, &words);
@@ -283,5 +299,5 @@ main(int argc, char **argv)
         return unknown(argc - 1, argv + 1);
     }
 
-    return written(command->run(argc - words, argv + words));
+    return written(run(command, argc - words, argv + words));
 }

@@ -14,13 +14,21 @@
 #define MUTTDEV_FAILED 1
 #define MUTTDEV_USAGE 2
 
+/* options.h has both. */
+typedef struct option_s option_t;
+typedef struct options_s options_t;
+
 typedef struct {
     const char *name;     /* "check ledger" */
     const char *synopsis; /* what may follow it */
     const char *summary;  /* a line of the list of commands */
     const char *help;     /* the rest of its page; ends in a line feed */
-    /* argv[0] is the last word of the name; returns the exit status. */
-    int (*run)(int argc, char **argv);
+    const option_t *own;  /* its options, up to a row without a name, or NULL */
+    /* Returns the exit status. */
+    int (*run)(const options_t *options);
+    /* Instead of it, for a command that reads what follows its name itself;
+     * argv[0] is the last word of the name. */
+    int (*run_words)(int argc, char **argv);
 } muttdev_command_t;
 
 extern const muttdev_command_t muttdev_check_ledger;

@@ -195,7 +195,7 @@ take_option(const muttdev_command_t *command, const table_t *t, int code,
 
 int
 options_read(const muttdev_command_t *command, int argc, char **argv,
-             const option_t *own, options_t *options)
+             options_t *options)
 {
     table_t t = { .letters = ":" };
     int status = OPTIONS_RUN;
@@ -219,7 +219,8 @@ options_read(const muttdev_command_t *command, int argc, char **argv,
         add(&t, &common[i]);
     }
 
-    for (; own != NULL && own->name != NULL && t.n < OPTIONS; own++) {
+    for (const option_t *own = command->own;
+         own != NULL && own->name != NULL && t.n < OPTIONS; own++) {
         add(&t, own);
     }
 

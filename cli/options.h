@@ -17,23 +17,23 @@ typedef enum {
 } option_type_t;
 
 /* An option of one command; a table of them ends with a name of NULL. */
-typedef struct {
+struct option_s {
     const char *name; /* without the dashes */
     char letter;      /* of the short form; 0: none */
     option_type_t type;
     void *value; /* keeps what it has when the option is not given */
     long min;
     long max;
-} option_t;
+};
 
 /* What all commands take, and the words. */
-typedef struct {
+struct options_s {
     const char *url;      /* NULL: MUTT_URL */
     const char *key_file; /* NULL: the environment's key */
     bool json;
     int n;
     char **words;
-} options_t;
+};
 
 /* The end of every page that takes them. */
 #define OPTIONS_HELP                                                           \
@@ -54,7 +54,7 @@ typedef struct {
  * what is wrong.
  */
 int options_read(const muttdev_command_t *command, int argc, char **argv,
-                 const option_t *own, options_t *options);
+                 options_t *options);
 
 /* One line that says what is wrong, and how it is called; MUTTDEV_USAGE. */
 int options_wrong(const muttdev_command_t *command, const char *fmt, ...)

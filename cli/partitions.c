@@ -10,7 +10,20 @@
 #define MONTHS_DEFAULT 3
 #define MONTHS_MAX 120
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static struct {
+    long months;
+    bool dry;
+    bool stats;
+} given = { .months = MONTHS_DEFAULT };
+
+static const option_t takes[] = {
+    { "months", 0, OPTION_COUNT, &given.months, 0, MONTHS_MAX },
+    { "dry-run", 0, OPTION_FLAG, &given.dry, 0, 0 },
+    { "stats", 0, OPTION_FLAG, &given.stats, 0, 0 },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_partitions = {
     .name = "partitions",
@@ -20,6 +33,7 @@ const muttdev_command_t muttdev_partitions = {
             "mutt-retention does each\nday; --dry-run only tells, --stats "
             "shows rows, which PostgreSQL estimates,\nand size of each. Asks "
             "PostgreSQL itself, at DATABASE_URL, not --url.\n" OPTIONS_HELP,
+    .own = takes,
     .run = run,
 };
 
@@ -137,28 +151,13 @@ make_months(mutt_pg_t *pg, long ahead, bool dry, json_t *list, mutt_err_t *err)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
-    long ahead = MONTHS_DEFAULT;
-    bool dry = false;
-    bool show_stats = false;
     mutt_err_t err = { 0 };
     mutt_settings_t *settings = NULL;
     mutt_pg_t *pg = NULL;
-    const option_t own[] = {
-        { "months", 0, OPTION_COUNT, &ahead, 0, MONTHS_MAX },
-        { "dry-run", 0, OPTION_FLAG, &dry, 0, 0 },
-        { "stats", 0, OPTION_FLAG, &show_stats, 0, 0 },
-        { 0 },
-    };
-    int status = options_read(&muttdev_partitions, argc, argv, own, &options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
     json_t *list = json_array();
+    int status;
     mutt_rc_t rc = muttdev_settings(&settings, &err);
 
     if (rc == MUTT_OK) {
@@ -168,20 +167,20 @@ run(int argc, char **argv)
     }
 
     if (rc == MUTT_OK) {
-        rc = show_stats ? read_stats(pg, list, &err)
-                        : make_months(pg, ahead, dry, list, &err);
+        rc = given.stats ? read_stats(pg, list, &err)
+                         : make_months(pg, given.months, given.dry, list, &err);
     }
 
     if (rc != MUTT_OK) {
         status = api_store_failed(&muttdev_partitions, &err);
-    } else if (options.json) {
+    } else if (options->json) {
         json_t *all = json_pack("{s:O}", "partitions", list);
 
         status = print_json(all, true);
         json_decref(all);
     } else {
         status = MUTTDEV_DONE;
-        print_table(list, show_stats ? stats : months);
+        print_table(list, given.stats ? stats : months);
     }
 
     mutt_pg_destroy(pg);

@@ -98,5 +98,5 @@ pipeline_show(const json_t *status)
 }
 
 
-API_COMMAND(queues, "queues", "", "depths, ages, breaker and workers", "",
-            "GET", "status", 0, NULL, NULL, NULL, pipeline_show)
+API_COMMAND(queues, "queues", "", "depths, ages, breaker and workers", "", NULL,
+            "GET", "status", NULL, NULL, NULL, pipeline_show)

@@ -7,38 +7,24 @@
 #include "process.h"
 #include "stack.h"
 
-#define SETDOWN_SECONDS 3600
+#define UP_SECONDS 3600
 #define DOWN_SECONDS 900
 
-static int run_setup(int argc, char **argv);
-static int run_up(int argc, char **argv);
-static int run_down(int argc, char **argv);
-
-const muttdev_command_t muttdev_setup = {
-    .name = "setup",
-    .synopsis = "",
-    .summary = "install what a private stack needs, and build it",
-    .help = "\nWhat make up does first: Debian packages that are missing (with "
-            "sudo where\none is not root), then the programs.\n" OPTIONS_HELP,
-    .run = run_setup,
-};
-
-const muttdev_command_t muttdev_up = {
-    .name = "up",
-    .synopsis = "",
-    .summary = "start the private stack, as make up",
-    .help = "\nIn $MUTT_HOME, default var; nginx at MUTT_PORT or the next free "
-            "port. Again is\nharmless: it starts what is down.\n" OPTIONS_HELP,
-    .run = run_up,
-};
-
-const muttdev_command_t muttdev_down = {
-    .name = "down",
-    .synopsis = "",
-    .summary = "stop the private stack, as make down; its data stays",
-    .help = OPTIONS_HELP,
-    .run = run_down,
-};
+/* A command that is a target of make. */
+#define MAKE_COMMAND(target, limit, line, more)                                \
+    static int run_##target(const options_t *options);                         \
+    const muttdev_command_t muttdev_##target = {                               \
+        .name = #target,                                                       \
+        .synopsis = "",                                                        \
+        .summary = line,                                                       \
+        .help = more OPTIONS_HELP,                                             \
+        .run = run_##target,                                                   \
+    };                                                                         \
+    static int run_##target(const options_t *options)                          \
+    {                                                                          \
+        char word[] = #target;                                                 \
+        return run(&muttdev_##target, options, word, limit);                   \
+    }
 
 
 /* One target of make in the directory that muttdev was built in. */
@@ -101,38 +87,23 @@ done(const options_t *options)
 
 
 static int
-run(const muttdev_command_t *command, int argc, char **argv, char *target,
+run(const muttdev_command_t *command, const options_t *options, char *target,
     int seconds)
 {
-    options_t options;
     char *const words[] = { "make", "--no-print-directory", target, NULL };
-    int status = options_read(command, argc, argv, NULL, &options);
 
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    return make(command, &options, words, seconds) ? done(&options)
-                                                   : MUTTDEV_FAILED;
+    return make(command, options, words, seconds) ? done(options)
+                                                  : MUTTDEV_FAILED;
 }
 
 
-static int
-run_setup(int argc, char **argv)
-{
-    return run(&muttdev_setup, argc, argv, "setup", SETDOWN_SECONDS);
-}
-
-
-static int
-run_up(int argc, char **argv)
-{
-    return run(&muttdev_up, argc, argv, "up", SETDOWN_SECONDS);
-}
-
-
-static int
-run_down(int argc, char **argv)
-{
-    return run(&muttdev_down, argc, argv, "down", DOWN_SECONDS);
-}
+MAKE_COMMAND(setup, UP_SECONDS,
+             "install what a private stack needs, and build it",
+             "\nWhat make up does first: Debian packages that are missing "
+             "(with sudo where\none is not root), then the programs.\n")
+MAKE_COMMAND(
+    up, UP_SECONDS, "start the private stack, as make up",
+    "\nIn $MUTT_HOME, default var; nginx at MUTT_PORT or the next free "
+    "port. Again is\nharmless: it starts what is down.\n")
+MAKE_COMMAND(down, DOWN_SECONDS,
+             "stop the private stack, as make down; its data stays", "")

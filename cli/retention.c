@@ -7,7 +7,14 @@
 #include "conf/mutt_metrics.h"
 #include "io/mutt_retention.h"
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static bool dry_run;
+
+static const option_t takes[] = {
+    { "dry-run", 0, OPTION_FLAG, &dry_run, 0, 0 },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_retention = {
     .name = "retention",
@@ -20,6 +27,7 @@ const muttdev_command_t muttdev_retention = {
             "DATABASE_URL must be of a role that may. --dry-run only tells.\n"
             "\n"
             "Exit status: 0 done, 1 a task failed, 2 usage.\n",
+    .own = takes,
     .run = run,
 };
 
@@ -92,29 +100,21 @@ run_once(const mutt_settings_t *settings, bool dry)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
     mutt_settings_t *settings = NULL;
     mutt_err_t err = { 0 };
-    options_t options;
-    bool dry = false;
-    const option_t own[] = {
-        { "dry-run", 0, OPTION_FLAG, &dry, 0, 0 },
-        { 0 },
-    };
-    int status = options_read(&muttdev_retention, argc, argv, own, &options);
 
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
+    (void) options;
 
     if (muttdev_settings(&settings, &err) != MUTT_OK) {
         (void) fprintf(stderr, "muttdev retention: %s\n", err.text);
         return MUTTDEV_FAILED;
     }
 
-    bool ok = run_once(
-        settings, dry || mutt_set_bool(settings, MUTT_SET_RETENTION_DRY_RUN));
+    bool ok = run_once(settings,
+                       dry_run ||
+                           mutt_set_bool(settings, MUTT_SET_RETENTION_DRY_RUN));
 
     mutt_settings_destroy(settings);
 

@@ -19,4 +19,4 @@ static const column_t rules[] = {
 
 API_COMMAND(rules_list, "rules list", "",
             "the first 1,000 rules, in the order in which they are tried", "",
-            "GET", "rules?limit=1000", 0, NULL, "rules", rules, NULL)
+            NULL, "GET", "rules?limit=1000", NULL, "rules", rules, NULL)

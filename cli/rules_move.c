@@ -13,8 +13,30 @@
 #define IMPORT_MS 120000
 #define VERSION_LETTERS "0123456789abcdef"
 
-static int run_export(int argc, char **argv);
-static int run_import(int argc, char **argv);
+static int run_export(const options_t *options);
+static int run_import(const options_t *options);
+
+static bool no_ids;
+
+static const option_t export_takes[] = {
+    { "no-ids", 0, OPTION_FLAG, &no_ids, 0, 0 },
+    { 0 },
+};
+
+static struct {
+    bool dry;
+    bool replace;
+    bool force;
+    const char *reason;
+} given;
+
+static const option_t import_takes[] = {
+    { "dry-run", 0, OPTION_FLAG, &given.dry, 0, 0 },
+    { "replace", 0, OPTION_FLAG, &given.replace, 0, 0 },
+    { "force", 0, OPTION_FLAG, &given.force, 0, 0 },
+    { "reason", 0, OPTION_TEXT, &given.reason, 0, 0 },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_rules_export = {
     .name = "rules export",
@@ -24,6 +46,7 @@ const muttdev_command_t muttdev_rules_export = {
             "rules import,\nwhich knows by its \"version\" what was exported. "
             "--no-ids leaves that and the\nrules' ids out, for another "
             "installation.\n" OPTIONS_HELP,
+    .own = export_takes,
     .run = run_export,
 };
 
@@ -41,16 +64,15 @@ const muttdev_command_t muttdev_rules_import = {
         "with --force. So export,\nedit, look with --dry-run, import; and "
         "export anew before the next edit. A FILE\nthat has no \"version\" is "
         "always taken.\n" OPTIONS_HELP,
+    .own = import_takes,
     .run = run_import,
 };
 
 /* An import. */
 typedef struct {
-    options_t options;
+    const options_t *options;
     json_t *body;
     char version[CLIENT_ETAG]; /* of what was exported; empty: not known */
-    bool dry;
-    bool force;
 } move_t;
 
 static const char *const sections[] = { "rules", "dev_hosts", "teams" };
@@ -89,27 +111,17 @@ print_export(mutt_str_t text, const char *tag)
 
 
 static int
-run_export(int argc, char **argv)
+run_export(const options_t *options)
 {
-    options_t options;
     mutt_err_t err = { 0 };
     mutt_buf_t answer;
     char tag[CLIENT_ETAG] = "";
     client_request_t what = { .method = "GET", .etag = tag };
-    bool no_ids = false;
-    const option_t own[] = {
-        { "no-ids", 0, OPTION_FLAG, &no_ids, 0, 0 },
-        { 0 },
-    };
-    int status = options_read(&muttdev_rules_export, argc, argv, own, &options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
+    int status;
 
     mutt_buf_init(&answer, CLIENT_MAX);
 
-    if (client_ask(&options, &what,
+    if (client_ask(options, &what,
                    no_ids ? "rules/export?ids=false" : "rules/export", &answer,
                    &err) == MUTT_OK) {
         status = print_export(mutt_buf_str(&answer), no_ids ? "" : tag)
@@ -250,13 +262,13 @@ post(const move_t *move, bool dry, char tag[CLIENT_ETAG], mutt_err_t *err)
         .body = mutt_str(text),
         .etag = tag,
         .if_match =
-            dry || move->force || move->version[0] == '\0' ? NULL : meant,
+            dry || given.force || move->version[0] == '\0' ? NULL : meant,
         .timeout_ms = IMPORT_MS,
     };
 
     mutt_buf_init(&answer, CLIENT_MAX);
 
-    if (client_ask(&move->options, &what, "rules/import", &answer, err) ==
+    if (client_ask(move->options, &what, "rules/import", &answer, err) ==
         MUTT_OK) {
         said = json_loadb(answer.data, answer.len, 0, NULL);
 
@@ -278,14 +290,14 @@ tell_stale(const move_t *move, const char *what)
     (void) fprintf(stderr,
                    "muttdev rules import: the rules, hosts or teams were "
                    "changed since %s was exported, %s\n",
-                   move->options.words[0], what);
+                   move->options->words[0], what);
 }
 
 
 static int
 tell(const move_t *move, const json_t *answer)
 {
-    if (move->options.json) {
+    if (move->options->json) {
         return print_json(answer, true);
     }
 
@@ -328,7 +340,7 @@ go(const move_t *move)
     char tag[CLIENT_ETAG];
     char now[CLIENT_ETAG];
     mutt_err_t err = { 0 };
-    json_t *answer = post(move, move->dry, tag, &err);
+    json_t *answer = post(move, given.dry, tag, &err);
     int status = MUTTDEV_DONE;
 
     if (answer == NULL) {
@@ -338,7 +350,7 @@ go(const move_t *move)
 
     status = tell(move, answer);
 
-    if (move->dry && move->version[0] != '\0' && read_tag(tag, now) &&
+    if (given.dry && move->version[0] != '\0' && read_tag(tag, now) &&
         strcmp(now, move->version) != 0 && !is_nothing(answer)) {
         tell_stale(move, "so it takes --force to do this");
     }
@@ -364,7 +376,7 @@ take_version(move_t *move, mutt_err_t *err)
         text[strspn(text, VERSION_LETTERS)] != '\0') {
         return mutt_fail(err, MUTT_INVALID,
                          "the \"version\" of %.150s is none of rules export",
-                         move->options.words[0]);
+                         move->options->words[0]);
     }
 
     (void) snprintf(move->version, sizeof(move->version), "%s", text);
@@ -375,38 +387,22 @@ take_version(move_t *move, mutt_err_t *err)
 
 
 static int
-run_import(int argc, char **argv)
+run_import(const options_t *options)
 {
-    move_t move = { 0 };
+    move_t move = { .options = options };
     mutt_err_t err = { 0 };
-    bool replace = false;
-    const char *reason = NULL;
-    const option_t own[] = {
-        { "dry-run", 0, OPTION_FLAG, &move.dry, 0, 0 },
-        { "replace", 0, OPTION_FLAG, &replace, 0, 0 },
-        { "force", 0, OPTION_FLAG, &move.force, 0, 0 },
-        { "reason", 0, OPTION_TEXT, &reason, 0, 0 },
-        { 0 },
-    };
-    int status =
-        options_read(&muttdev_rules_import, argc, argv, own, &move.options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    if (!move.dry && reason == NULL) {
+    if (!given.dry && given.reason == NULL) {
         return options_wrong(&muttdev_rules_import,
                              "it wants a --reason, or --dry-run");
     }
 
-    move.body = events_document(move.options.words[0], &err);
+    move.body = events_document(options->words[0], &err);
 
     if (move.body != NULL && !json_is_object(move.body)) {
         (void) mutt_fail(&err, MUTT_INVALID,
                          "%.200s is no object with "
                          "\"rules\"",
-                         move.options.words[0]);
+                         options->words[0]);
     }
 
     if (err.rc != MUTT_OK || take_version(&move, &err) != MUTT_OK) {
@@ -414,14 +410,17 @@ run_import(int argc, char **argv)
         return api_failed(&muttdev_rules_import, &err);
     }
 
-    (void) json_object_set_new(move.body, "mode",
-                               json_string(replace ? "replace" : "merge"));
+    (void) json_object_set_new(
+        move.body, "mode", json_string(given.replace ? "replace" : "merge"));
 
-    if (reason != NULL) {
-        (void) json_object_set_new(move.body, "reason", json_string(reason));
+    if (given.reason != NULL) {
+        (void) json_object_set_new(move.body, "reason",
+                                   json_string(given.reason));
     }
 
-    status = go(&move);
+
+    int status = go(&move);
+
     json_decref(move.body);
 
     return status;

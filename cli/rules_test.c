@@ -18,7 +18,14 @@
 #define OUT_BYTES (1u << 20)
 #define POOL 65536
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static const char *rules_file;
+
+static const option_t takes[] = {
+    { "rules", 0, OPTION_TEXT, &rules_file, 0, 0 },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_rules_test = {
     .name = "rules test",
@@ -31,6 +38,7 @@ const muttdev_command_t muttdev_rules_test = {
         "--rules, a file of \"rules\nexport\" or an array of rules. Nothing is "
         "sent. Exit status 1 when ingest\nwould refuse one of the "
         "events.\n" OPTIONS_HELP,
+    .own = takes,
     .run = run,
 };
 
@@ -411,44 +419,32 @@ clean_up(bench_t *b)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
-    const char *path = NULL;
     mutt_err_t err = { 0 };
-    const option_t own[] = {
-        { "rules", 0, OPTION_TEXT, &path, 0, 0 },
-        { 0 },
-    };
-    int status = options_read(&muttdev_rules_test, argc, argv, own, &options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
     bench_t b = {
         .reader = mutt_json_reader_create(),
         .pool = mutt_pool_create(POOL),
-        .json = options.json,
+        .json = options->json,
     };
-    json_t *events = events_read(options.words[0], &err);
+    json_t *events = events_read(options->words[0], &err);
     json_t *rules = NULL;
 
     mutt_buf_init(&b.out, OUT_BYTES);
 
     if (events != NULL) {
-        rules = path != NULL
-                    ? events_document(path, &err)
-                    : client_json(&options, "GET", "rules/export", NULL, &err);
+        rules = rules_file != NULL
+                    ? events_document(rules_file, &err)
+                    : client_json(options, "GET", "rules/export", NULL, &err);
     }
 
     if (b.reader == NULL || b.pool == NULL) {
         (void) mutt_fail(&err, MUTT_NOMEM, "out of memory");
     }
 
-    status = err.rc == MUTT_OK && load_rules(&b, rules, &err)
-                 ? test_all(&b, events)
-                 : api_failed(&muttdev_rules_test, &err);
+    int status = err.rc == MUTT_OK && load_rules(&b, rules, &err)
+                     ? test_all(&b, events)
+                     : api_failed(&muttdev_rules_test, &err);
 
     clean_up(&b);
     json_decref(rules);

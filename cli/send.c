@@ -19,7 +19,24 @@
 #define FAULTS_SHOWN 5
 #define SLICE_MS 20
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static struct {
+    const char *type;
+    long batch;
+    long rate; /* 0: as fast as it goes */
+    bool gzip;
+    bool dry;
+} given = { .type = "syslog", .batch = BATCH_DEFAULT };
+
+static const option_t takes[] = {
+    { "type", 0, OPTION_TEXT, &given.type, 0, 0 },
+    { "batch", 0, OPTION_COUNT, &given.batch, 1, BATCH_MAX },
+    { "rate", 0, OPTION_COUNT, &given.rate, 1, RATE_MAX },
+    { "gzip", 0, OPTION_FLAG, &given.gzip, 0, 0 },
+    { "dry-run", 0, OPTION_FLAG, &given.dry, 0, 0 },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_send = {
     .name = "send",
@@ -35,20 +52,17 @@ const muttdev_command_t muttdev_send = {
         "MUTT_INGEST_KEY, or the file MUTT_INGEST_KEY_FILE.\nExit status 1 "
         "when an event was not accepted; --dry-run prints what would be\n"
         "sent.\n" OPTIONS_HELP,
+    .own = takes,
     .run = run,
 };
 
 typedef struct {
     const options_t *options;
-    const char *type;
-    long batch;
-    long rate; /* 0: as fast as it goes */
-    bool gzip;
-    bool dry;
     size_t sent;
     size_t accepted;
     size_t failed;
     size_t shown;
+    bool refused; /* an event, for what it is */
     double started;
 } sending_t;
 
@@ -68,6 +82,8 @@ show_rejected(sending_t *s, const json_t *answer)
 
     json_array_foreach(json_object_get(answer, "errors"), i, each)
     {
+        s->refused = true;
+
         if (s->shown++ < FAULTS_SHOWN) {
             (void) fprintf(stderr, "muttdev send: refused, %s: ",
                            print_member(each, "code"));
@@ -95,8 +111,13 @@ on_done(void *data, size_t events, long status, mutt_str_t body, double seconds,
             (size_t) json_integer_value(json_object_get(answer, "accepted"));
         show_rejected(s, answer);
         json_decref(answer);
-    } else if (s->shown++ < FAULTS_SHOWN) {
+    } else if (s->shown < FAULTS_SHOWN) {
+        json_t *answer = json_loadb(body.data, body.len, 0, NULL);
+
         sender_complain(&muttdev_send, status, body, error);
+        s->shown++;
+        show_rejected(s, answer);
+        json_decref(answer);
     }
 
     s->accepted += accepted;
@@ -106,8 +127,7 @@ on_done(void *data, size_t events, long status, mutt_str_t body, double seconds,
 
 /* An event as it is sent; NULL with err filled where the record is none. */
 static json_t *
-make_event(const sending_t *s, const json_t *record, const char *at,
-           mutt_err_t *err)
+make_event(const json_t *record, const char *at, mutt_err_t *err)
 {
     if (!json_is_object(record)) {
         (void) mutt_fail(err, MUTT_INVALID, "is no object");
@@ -116,7 +136,7 @@ make_event(const sending_t *s, const json_t *record, const char *at,
 
     json_t *event = json_copy((json_t *) record);
 
-    if (strcmp(s->type, "trap") == 0 && !trap_complete(event, err)) {
+    if (strcmp(given.type, "trap") == 0 && !trap_complete(event, err)) {
         json_decref(event);
         return NULL;
     }
@@ -135,8 +155,8 @@ hold_back(const sending_t *s, sender_t *sender, size_t begun, mutt_err_t *err)
 {
     mutt_rc_t rc = MUTT_OK;
 
-    while (rc == MUTT_OK && s->rate > 0 &&
-           (double) begun > (now() - s->started) * (double) s->rate) {
+    while (rc == MUTT_OK && given.rate > 0 &&
+           (double) begun > (now() - s->started) * (double) given.rate) {
         rc = sender_turn(sender, SLICE_MS, err);
         (void) poll(NULL, 0, 1);
     }
@@ -156,13 +176,13 @@ send_lot(const sending_t *s, sender_t *sender, json_t *lot, size_t begun,
         return mutt_fail(err, MUTT_NOMEM, "out of memory");
     }
 
-    if (s->dry) {
+    if (given.dry) {
         (void) printf("%s\n", text);
     } else {
         rc = hold_back(s, sender, begun, err);
     }
 
-    if (rc == MUTT_OK && !s->dry) {
+    if (rc == MUTT_OK && !given.dry) {
         rc = sender_put(sender, mutt_str(text), json_array_size(lot), err);
     }
 
@@ -187,7 +207,7 @@ send_all(sending_t *s, sender_t *sender, const json_t *events, mutt_err_t *err)
     json_array_foreach(events, i, record)
     {
         mutt_err_t why = { 0 };
-        json_t *event = make_event(s, record, at, &why);
+        json_t *event = make_event(record, at, &why);
 
         if (event == NULL) {
             rc = mutt_fail(err, MUTT_INVALID, "record %zu %.200s", i + 1,
@@ -197,7 +217,7 @@ send_all(sending_t *s, sender_t *sender, const json_t *events, mutt_err_t *err)
 
         (void) json_array_append_new(lot, event);
 
-        if (json_array_size(lot) == (size_t) s->batch ||
+        if (json_array_size(lot) == (size_t) given.batch ||
             i + 1 == json_array_size(events)) {
             rc = send_lot(s, sender, lot, i + 1 - json_array_size(lot), err);
             (void) json_array_clear(lot);
@@ -210,7 +230,7 @@ send_all(sending_t *s, sender_t *sender, const json_t *events, mutt_err_t *err)
 
     json_decref(lot);
 
-    return rc == MUTT_OK && !s->dry ? sender_finish(sender, err) : rc;
+    return rc == MUTT_OK && !given.dry ? sender_finish(sender, err) : rc;
 }
 
 
@@ -232,6 +252,13 @@ report(const sending_t *s)
 
     json_decref(all);
 
+    if (s->refused && strcmp(given.type, "trap") != 0) {
+        (void) fprintf(stderr,
+                       "muttdev send: \"muttdev rules test %s\" tells of each "
+                       "event what is wrong with it\n",
+                       s->options->words[0]);
+    }
+
     return s->failed == 0 ? MUTTDEV_DONE : MUTTDEV_FAILED;
 }
 
@@ -244,15 +271,16 @@ go(sending_t *s)
     sender_t *sender = NULL;
     int status = MUTTDEV_DONE;
 
-    if (events != NULL && !s->dry) {
-        sender = sender_create(s->options, PARALLEL, s->gzip, on_done, s, &err);
+    if (events != NULL && !given.dry) {
+        sender =
+            sender_create(s->options, PARALLEL, given.gzip, on_done, s, &err);
     }
 
     if (err.rc == MUTT_OK) {
         (void) send_all(s, sender, events, &err);
     }
 
-    if (err.rc == MUTT_OK && !s->dry) {
+    if (err.rc == MUTT_OK && !given.dry) {
         status = report(s);
     } else if (err.rc != MUTT_OK) {
         status = api_failed(&muttdev_send, &err);
@@ -266,29 +294,11 @@ go(sending_t *s)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
-    sending_t s = {
-        .options = &options,
-        .type = "syslog",
-        .batch = BATCH_DEFAULT,
-    };
-    const option_t own[] = {
-        { "type", 0, OPTION_TEXT, &s.type, 0, 0 },
-        { "batch", 0, OPTION_COUNT, &s.batch, 1, BATCH_MAX },
-        { "rate", 0, OPTION_COUNT, &s.rate, 1, RATE_MAX },
-        { "gzip", 0, OPTION_FLAG, &s.gzip, 0, 0 },
-        { "dry-run", 0, OPTION_FLAG, &s.dry, 0, 0 },
-        { 0 },
-    };
-    int status = options_read(&muttdev_send, argc, argv, own, &options);
+    sending_t s = { .options = options };
 
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    if (strcmp(s.type, "syslog") != 0 && strcmp(s.type, "trap") != 0) {
+    if (strcmp(given.type, "syslog") != 0 && strcmp(given.type, "trap") != 0) {
         return options_wrong(&muttdev_send, "--type wants syslog or trap");
     }
 

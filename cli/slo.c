@@ -8,7 +8,7 @@
 #include "api.h"
 #include "client.h"
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
 
 const muttdev_command_t muttdev_slo = {
     .name = "slo",
@@ -126,20 +126,13 @@ show(const json_t *answer, bool as_json)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
     mutt_err_t err = { 0 };
-    int status = options_read(&muttdev_slo, argc, argv, NULL, &options);
+    json_t *answer = client_json(options, "GET", "slo", NULL, &err);
+    int status = answer == NULL ? api_failed(&muttdev_slo, &err)
+                                : show(answer, options->json);
 
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    json_t *answer = client_json(&options, "GET", "slo", NULL, &err);
-
-    status = answer == NULL ? api_failed(&muttdev_slo, &err)
-                            : show(answer, options.json);
     json_decref(answer);
 
     return status;

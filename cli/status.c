@@ -13,7 +13,14 @@
 #define HEALTH_MS 4000
 #define HEALTH_MAX (1u << 20)
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static const char *workers;
+
+static const option_t takes[] = {
+    { "workers", 0, OPTION_TEXT, &workers, 0, 0 },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_status = {
     .name = "status",
@@ -25,6 +32,7 @@ const muttdev_command_t muttdev_status = {
             "machine or on HOST, at METRICS_PORT_ALERTER,\nMETRICS_PORT_MOOG, "
             "METRICS_PORT_REMEDIATION, METRICS_PORT_RETENTION.\nExit status 1 "
             "when something is wrong.\n" OPTIONS_HELP,
+    .own = takes,
     .run = run,
 };
 
@@ -387,22 +395,13 @@ show_json(const look_t *look)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
     mutt_err_t err = { 0 };
-    look_t look = { .options = &options };
-    const option_t own[] = {
-        { "workers", 0, OPTION_TEXT, &look.workers, 0, 0 },
-        { 0 },
-    };
-    int status = options_read(&muttdev_status, argc, argv, own, &options);
+    look_t look = { .options = options, .workers = workers };
+    int status = MUTTDEV_DONE;
 
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    if (client_url(&options, &err) == NULL) {
+    if (client_url(options, &err) == NULL) {
         return api_failed(&muttdev_status, &err);
     }
 
@@ -410,9 +409,8 @@ run(int argc, char **argv)
     look.problems = json_array();
     look_at_parts(&look);
     look_at_pipeline(&look);
-    status = MUTTDEV_DONE;
 
-    if (options.json) {
+    if (options->json) {
         status = show_json(&look);
     } else {
         show(&look);

@@ -22,7 +22,24 @@
 #define FAILURES_MAX 5
 #define SEVERITY_NONE (-1)
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
+
+static struct {
+    const char *host;
+    const char *text;
+    long severity;
+    long rule;
+    long seconds;
+} given = { .severity = SEVERITY_NONE };
+
+static const option_t takes[] = {
+    { "host", 0, OPTION_TEXT, &given.host, 0, 0 },
+    { "text", 0, OPTION_TEXT, &given.text, 0, 0 },
+    { "severity", 0, OPTION_COUNT, &given.severity, 0, 7 },
+    { "rule", 0, OPTION_COUNT, &given.rule, 1, 2147483647 },
+    { "for", 0, OPTION_COUNT, &given.seconds, 1, SECONDS_MAX },
+    { 0 },
+};
 
 const muttdev_command_t muttdev_tail = {
     .name = "tail",
@@ -35,6 +52,7 @@ const muttdev_command_t muttdev_tail = {
         "window, not a feed: of many\nevents a second some are shown, and a "
         "line on stderr says how many were not.\n--json prints an object a "
         "line.\n" OPTIONS_HELP,
+    .own = takes,
     .run = run,
 };
 
@@ -307,28 +325,23 @@ go(tail_t *tail, mutt_err_t *err)
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
     mutt_err_t err = { 0 };
-    tail_t tail = { .options = &options, .severity = SEVERITY_NONE };
-    const option_t own[] = {
-        { "host", 0, OPTION_TEXT, &tail.host, 0, 0 },
-        { "text", 0, OPTION_TEXT, &tail.text, 0, 0 },
-        { "severity", 0, OPTION_COUNT, &tail.severity, 0, 7 },
-        { "rule", 0, OPTION_COUNT, &tail.rule, 1, 2147483647 },
-        { "for", 0, OPTION_COUNT, &tail.seconds, 1, SECONDS_MAX },
-        { 0 },
+    tail_t tail = {
+        .options = options,
+        .host = given.host,
+        .text = given.text,
+        .severity = given.severity,
+        .rule = given.rule,
+        .seconds = given.seconds,
     };
-    int status = options_read(&muttdev_tail, argc, argv, own, &options);
-
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
 
     mutt_buf_init(&tail.lines, TEXT_MAX);
-    status = go(&tail, &err) == MUTT_OK ? MUTTDEV_DONE
-                                        : api_failed(&muttdev_tail, &err);
+
+    int status = go(&tail, &err) == MUTT_OK ? MUTTDEV_DONE
+                                            : api_failed(&muttdev_tail, &err);
+
     mutt_buf_done(&tail.lines);
 
     return status;

@@ -5,7 +5,7 @@
 #include "api.h"
 #include "client.h"
 
-static int run(int argc, char **argv);
+static int run(const options_t *options);
 
 const muttdev_command_t muttdev_version = {
     .name = "version",
@@ -17,19 +17,14 @@ const muttdev_command_t muttdev_version = {
 
 
 static int
-run(int argc, char **argv)
+run(const options_t *options)
 {
-    options_t options;
     mutt_err_t err = { 0 };
     json_t *server = NULL;
-    int status = options_read(&muttdev_version, argc, argv, NULL, &options);
+    int status = MUTTDEV_DONE;
 
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-
-    if (options.url != NULL) {
-        server = client_json(&options, "GET", "version", NULL, &err);
+    if (options->url != NULL) {
+        server = client_json(options, "GET", "version", NULL, &err);
 
         if (server == NULL) {
             return api_failed(&muttdev_version, &err);
@@ -39,7 +34,7 @@ run(int argc, char **argv)
     const char *software = print_member(server, "software_version");
     const char *api = print_member(server, "current_version");
 
-    if (options.json) {
+    if (options->json) {
         json_t *all = json_pack("{s:s}", "muttdev", MUTT_VERSION);
 
         if (server != NULL) {
@@ -49,7 +44,6 @@ run(int argc, char **argv)
         status = print_json(all, true);
         json_decref(all);
     } else {
-        status = MUTTDEV_DONE;
         (void) printf("muttdev %s\n", MUTT_VERSION);
 
         if (server != NULL) {

@@ -89,10 +89,20 @@ is($status, 1, 'one that is refused is a failure');
 like($out, qr/accepted 1, failed 1/, 'which is counted');
 like($err, qr/refused, validation_failed: /, 'and explained');
 
+($status, $out, $err) = $cli->run('send', $cli->file('none',
+    [ { hostname => 'r1', messag => 'x', timestamp => 0 } ]));
+is($status, 1, 'and so is a batch of which nothing is taken');
+like($err, qr/^muttdev send: status 400 batch_rejected/m, 'it is told');
+like($err, qr/^muttdev send: refused, validation_failed: /m, 'of each event');
+like($err, qr/^muttdev send: "muttdev rules test .*none" tells/m,
+    'with where to see more');
+$cli->fails(1, qr/no answer/, 'send', $cli->file('one', $t->event()), '--url',
+    'http://127.0.0.1:1');
+
 $cli->env(MUTT_INGEST_KEY => 'wrong');
 ($status, $out, $err) = $cli->run('send', $five);
 is($status, 1, 'a wrong key is a failure');
-like($err, qr/401 unauthorized/, 'that is told');
+like($err, qr/401 unauthorized.*is MUTT_INGEST_KEY right/, 'that is told');
 unlike("$out$err", qr/wrong/, 'without the key');
 $cli->env(MUTT_INGEST_KEY => undef);
 $cli->fails(1, qr/no key/, 'send', $five);
