@@ -415,19 +415,13 @@ make_room(header_t *header, size_t size)
 static bool
 write_header(header_t *header, const char *name, const char *value)
 {
-    size_t name_len = strlen(name);
-    size_t value_len = strlen(value);
-    size_t size = name_len + 2 + value_len + 1;
+    size_t size = strlen(name) + 2 + strlen(value) + 1;
 
     if (size > HEADER_MAX || !make_room(header, size)) {
         return false;
     }
 
-    char *p = header->node.data;
-
-    memcpy(p, name, name_len);
-    memcpy(p + name_len, ": ", 2);
-    memcpy(p + name_len + 2, value, value_len + 1);
+    (void) stpcpy(stpcpy(stpcpy(header->node.data, name), ": "), value);
 
     return true;
 }
