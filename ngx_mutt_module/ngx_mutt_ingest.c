@@ -9,42 +9,15 @@
  */
 
 
-#include "ngx_mutt_module.h"
-
-#include "domain/mutt_batch.h"
+#include "ngx_mutt_ingest.h"
 
 
-#define NGX_MUTT_ERRORS_LISTED   100
-#define NGX_MUTT_REJECTED_RAW    16384
 #define NGX_MUTT_ELEMENT_MORE    1024
-#define NGX_MUTT_REPLY_MAX       (256 * 1024)
-#define NGX_MUTT_SHARED_MAX      4096
 #define NGX_MUTT_ELEMENTS_MAX    ((size_t) 1 << 30)
 
 /* of buffers that are kept */
 #define NGX_MUTT_SPARE_SIZE      4096
 #define NGX_MUTT_SPARE_MAX       128
-
-
-typedef struct {
-    ngx_mutt_body_t          body;       /* first: the body reader's */
-    ngx_http_request_t      *request;
-    ngx_mutt_ctx_t          *ctx;
-    ngx_mutt_push_t          push;
-    mutt_buf_t               elements;
-    mutt_buf_t               rejected;
-    mutt_buf_t               errors;     /* of a batch, as JSON */
-    mutt_body_kind_t         kind;
-    ngx_uint_t               n_rejected;
-    mutt_api_code_t          fault;      /* of what was kept */
-    char                     received_at[MUTT_TIME_LEN + 1];
-    mutt_usec_t              received;
-    ngx_msec_t               began;
-    ngx_msec_t               sent;       /* to Redis */
-    unsigned                 ndjson:1;
-    unsigned                 compressed:1;
-    unsigned                 kept:1;     /* malformed, dead-lettered */
-} ngx_mutt_ingest_t;
 
 
 static ngx_int_t ngx_mutt_ingest_media(ngx_http_request_t *r,
@@ -53,57 +26,10 @@ static void ngx_mutt_ingest_read(ngx_http_request_t *r);
 static ngx_int_t ngx_mutt_ingest_decode(ngx_mutt_ingest_t *in);
 static ngx_int_t ngx_mutt_ingest_judge(ngx_mutt_ingest_t *in);
 static ngx_int_t ngx_mutt_ingest_push(ngx_mutt_ingest_t *in);
-static void ngx_mutt_ingest_pushed(ngx_mutt_push_t *push);
-static ngx_int_t ngx_mutt_ingest_fail(ngx_mutt_ingest_t *in,
-    mutt_api_code_t code, mutt_str_t extra);
 
 
-/* of the request that is looked at, which ends within a call */
-static mutt_json_reader_t   *ngx_mutt_reader;
-static mutt_buf_t            ngx_mutt_shared;    /* by all its envelopes */
-static mutt_event_fault_t    ngx_mutt_fault;     /* of an event */
-
-static mutt_buf_t            ngx_mutt_spare[NGX_MUTT_SPARE_MAX];
-static ngx_uint_t            ngx_mutt_n_spare;
-
-/* by the settings of a generation */
-static mutt_event_limits_t   ngx_mutt_limits;
-static ngx_uint_t            ngx_mutt_limits_generation = NGX_MAX_UINT32_VALUE;
-
-
-void
-ngx_mutt_ingest_count(ngx_http_request_t *r, mutt_api_code_t code)
-{
-    ngx_uint_t      i;
-    const char     *reason;
-    mutt_series_t   series;
-
-    static const struct {
-        const char     *reason;
-        mutt_series_t   series;
-    } rows[] = {
-        { "auth",       MUTT_M_INGEST_REQUESTS_AUTH },
-        { "json",       MUTT_M_INGEST_REQUESTS_JSON },
-        { "validation", MUTT_M_INGEST_REQUESTS_VALIDATION },
-        { "size",       MUTT_M_INGEST_REQUESTS_SIZE },
-        { "media_type", MUTT_M_INGEST_REQUESTS_MEDIA_TYPE },
-        { "rate_limit", MUTT_M_INGEST_REQUESTS_RATE_LIMIT },
-        { "queue_full", MUTT_M_INGEST_REQUESTS_QUEUE_FULL },
-        { "redis",      MUTT_M_INGEST_REQUESTS_REDIS },
-        { "busy",       MUTT_M_INGEST_REQUESTS_BUSY },
-    };
-
-    reason = mutt_api_errors[code].reason;
-    series = MUTT_M_INGEST_REQUESTS_UNKNOWN;
-
-    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (ngx_strcmp(rows[i].reason, reason) == 0) {
-            series = rows[i].series;
-        }
-    }
-
-    mutt_metric_add(ngx_mutt_slots(), series, 1);
-}
+static mutt_buf_t   ngx_mutt_spare[NGX_MUTT_SPARE_MAX];
+static ngx_uint_t   ngx_mutt_n_spare;
 
 
 /*
@@ -147,51 +73,6 @@ ngx_mutt_ingest_cleanup(void *data)
     ngx_mutt_keep_buffer(&in->elements);
     mutt_buf_done(&in->rejected);
     mutt_buf_done(&in->errors);
-}
-
-
-static void
-ngx_mutt_ingest_limits(void)
-{
-    size_t                  n;
-    const char             *p;
-    mutt_event_limits_t    *limits;
-    const mutt_settings_t  *s;
-
-    if (ngx_mutt_limits_generation == ngx_mutt_settings_generation()) {
-        return;
-    }
-
-    ngx_mutt_limits_generation = ngx_mutt_settings_generation();
-    limits = &ngx_mutt_limits;
-    s = ngx_mutt_settings();
-    p = mutt_set_text(s, MUTT_SET_REQUIRED_FIELDS);
-
-    limits->max_event_bytes = mutt_set_int(s, MUTT_SET_INGEST_MAX_EVENT_BYTES);
-    limits->max_message_bytes = mutt_set_int(s,
-                                            MUTT_SET_INGEST_MAX_MESSAGE_BYTES);
-
-    /* these can't be taken out of the list */
-    limits->required[0] = MUTT_STR("hostname");
-    limits->required[1] = MUTT_STR("message");
-    limits->required[2] = MUTT_STR("timestamp");
-    limits->n_required = 3;
-
-    for ( /* void */ ; *p != '\0'; p += n + (p[n] == ',')) {
-        n = strcspn(p, ",");
-
-        mutt_str_t  name = mutt_str_trim((mutt_str_t) { p, n });
-
-        if (name.len == 0 || mutt_str_eq(name, limits->required[0])
-            || mutt_str_eq(name, limits->required[1])
-            || mutt_str_eq(name, limits->required[2])
-            || limits->n_required == MUTT_EVENT_FIELDS)
-        {
-            continue;
-        }
-
-        limits->required[limits->n_required++] = name;
-    }
 }
 
 
@@ -241,37 +122,6 @@ ngx_mutt_ingest(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
     }
 
     return ngx_mutt_read_body(r, &in->body, cap, ngx_mutt_ingest_read);
-}
-
-
-static ngx_int_t
-ngx_mutt_ingest_fail(ngx_mutt_ingest_t *in, mutt_api_code_t code,
-    mutt_str_t extra)
-{
-    ngx_uint_t            status;
-    ngx_mutt_loc_conf_t  *lcf;
-
-    ngx_mutt_ingest_count(in->request, code);
-    status = mutt_api_errors[code].status;
-
-    if (code == MUTT_API_RATE_LIMITED) {
-        lcf = ngx_http_get_module_loc_conf(in->request, ngx_http_mutt_module);
-        status = lcf->limit_status;
-        mutt_metric_add(ngx_mutt_slots(), MUTT_M_INGEST_RATE_HITS_ALL, 1);
-    }
-
-    if (code == MUTT_API_QUEUE_FULL || code == MUTT_API_REDIS_UNAVAILABLE
-        || code == MUTT_API_BUSY)
-    {
-        if (ngx_mutt_add_int_header(in->request, "Retry-After",
-                mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_RETRY_AFTER))
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    return ngx_mutt_send_error_status(in->request, code, status, extra);
 }
 
 
@@ -450,226 +300,6 @@ ngx_mutt_ingest_decode(ngx_mutt_ingest_t *in)
 }
 
 
-/* The members that tell why an event was refused. */
-static void
-ngx_mutt_write_fault(mutt_buf_t *b, const mutt_event_fault_t *fault)
-{
-    size_t       i;
-    const char  *comma;
-
-    switch (fault->code) {
-
-    case MUTT_API_PAYLOAD_TOO_LARGE:
-        mutt_buf_addf(b, ",\"limit\":%zu", fault->limit);
-        return;
-
-    case MUTT_API_INVALID_JSON:
-    case MUTT_API_INVALID_UTF8:
-        mutt_buf_addf(b, ",\"offset\":%zu", fault->offset);
-        return;
-
-    case MUTT_API_VALIDATION_FAILED:
-        break;
-
-    default:
-        return;
-    }
-
-    MUTT_BUF_LIT(b, ",\"fields\":{");
-
-    for (i = 0; i < fault->n_fields; i++) {
-        mutt_buf_addf(b, "%s", i == 0 ? "" : ",");
-        mutt_buf_add_json(b, mutt_str(fault->fields[i].name));
-        mutt_buf_addf(b, ":\"%s\"", fault->fields[i].reason);
-    }
-
-    MUTT_BUF_LIT(b, "},\"missing_fields\":[");
-    comma = "";
-
-    for (i = 0; i < fault->n_fields; i++) {
-        if (fault->fields[i].missing) {
-            mutt_buf_addf(b, "%s", comma);
-            mutt_buf_add_json(b, mutt_str(fault->fields[i].name));
-            comma = ",";
-        }
-    }
-
-    MUTT_BUF_LIT(b, "]");
-}
-
-
-/* Keeps a refused event, with the reason, for people to look at. */
-static ngx_int_t
-ngx_mutt_keep(ngx_mutt_ingest_t *in, mutt_str_t raw, ngx_uint_t index)
-{
-    size_t                   start;
-    ngx_mutt_item_t         *item;
-    const mutt_api_error_t  *e;
-
-    e = &mutt_api_errors[ngx_mutt_fault.code];
-    start = in->rejected.len;
-    raw.len = ngx_min(raw.len, NGX_MUTT_REJECTED_RAW);
-
-    mutt_buf_addf(&in->rejected, "{\"rejected_at\":\"%s\",\"code\":\"%s\","
-                  "\"message\":\"%s\",\"index\":%zu,\"source\":",
-                  in->received_at, e->code, e->text, (size_t) index);
-    mutt_buf_add_json(&in->rejected, (mutt_str_t) {
-                          (char *) in->ctx->key->id.data,
-                          in->ctx->key->id.len });
-    MUTT_BUF_LIT(&in->rejected, ",\"correlation_id\":");
-    mutt_buf_add_json(&in->rejected, (mutt_str_t) {
-                          (char *) in->ctx->correlation_id.data,
-                          in->ctx->correlation_id.len });
-    MUTT_BUF_LIT(&in->rejected, ",\"raw\":");
-    mutt_buf_add_json(&in->rejected, raw);
-    MUTT_BUF_LIT(&in->rejected, "}");
-
-    item = ngx_array_push(in->push.rejects);
-
-    if (item == NULL || !mutt_buf_ok(&in->rejected)) {
-        return NGX_ERROR;
-    }
-
-    item->start = start;
-    item->len = in->rejected.len - start;
-
-    return NGX_OK;
-}
-
-
-/* Lists a refused member of a batch in the answer, and keeps it. */
-static ngx_int_t
-ngx_mutt_reject(ngx_mutt_ingest_t *in, mutt_str_t raw, ngx_uint_t index)
-{
-    const mutt_api_error_t  *e;
-
-    e = &mutt_api_errors[ngx_mutt_fault.code];
-
-    if (in->n_rejected++ < NGX_MUTT_ERRORS_LISTED) {
-        mutt_buf_addf(&in->errors, "%s{\"index\":%zu,\"code\":\"%s\","
-                      "\"message\":\"%s\"",
-                      in->errors.len == 0 ? "" : ",", (size_t) index, e->code,
-                      e->text);
-        ngx_mutt_write_fault(&in->errors, &ngx_mutt_fault);
-        MUTT_BUF_LIT(&in->errors, "}");
-    }
-
-    return ngx_mutt_keep(in, raw, index);
-}
-
-
-static mutt_rc_t
-ngx_mutt_admit(ngx_mutt_ingest_t *in, mutt_str_t raw)
-{
-    bool                    own;
-    size_t                  start;
-    mutt_rc_t               rc;
-    unsigned char           random[10];
-    ngx_mutt_item_t        *item;
-    mutt_event_meta_t       meta;
-    ngx_mutt_trace_text_t   text;
-
-    if (!mutt_random(random, sizeof(random))) {
-        return MUTT_NOMEM;
-    }
-
-    ngx_mutt_trace_event(in->request, in->ctx, &text);
-
-    meta.shared = mutt_buf_str(&ngx_mutt_shared);
-    meta.traceparent = mutt_str(text.traceparent);
-    meta.trace_origin = mutt_str(text.origin);
-    meta.new_id = mutt_uuid_v7(in->received, random);
-
-    start = in->elements.len;
-    rc = mutt_event_admit(ngx_mutt_reader, raw, &ngx_mutt_limits, &meta,
-                          &in->elements, &own, &ngx_mutt_fault);
-
-    if (rc != MUTT_OK) {
-        return rc;
-    }
-
-    item = ngx_array_push(in->push.items);
-    if (item == NULL) {
-        return MUTT_NOMEM;
-    }
-
-    item->start = start;
-    item->len = in->elements.len - start;
-    item->own_id = own;
-
-    return MUTT_OK;
-}
-
-
-/* What is more than a second is the same for many. */
-static void
-ngx_mutt_write_received(mutt_usec_t at, char *out)
-{
-    ngx_uint_t  i, usec;
-
-    static char         text[MUTT_TIME_LEN + 1];
-    static mutt_usec_t  second = -1;
-
-    if (at / MUTT_USEC_SEC != second) {
-        second = at / MUTT_USEC_SEC;
-        mutt_time_format(at, text);
-    }
-
-    ngx_memcpy(out, text, sizeof(text));
-    usec = at % MUTT_USEC_SEC;
-
-    for (i = 0; i < 6; i++) {
-        out[MUTT_TIME_LEN - 2 - i] = '0' + usec % 10;
-        usec /= 10;
-    }
-}
-
-
-static ngx_int_t
-ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in)
-{
-    ngx_http_request_t  *r;
-
-    r = in->request;
-
-    if (ngx_mutt_reader == NULL) {
-        ngx_mutt_reader = mutt_json_reader_create();
-        mutt_buf_init(&ngx_mutt_shared, NGX_MUTT_SHARED_MAX);
-    }
-
-    in->push.items = ngx_array_create(r->pool, 4, sizeof(ngx_mutt_item_t));
-    in->push.rejects = ngx_array_create(r->pool, 1, sizeof(ngx_mutt_item_t));
-
-    if (ngx_mutt_reader == NULL || in->push.items == NULL
-        || in->push.rejects == NULL)
-    {
-        return NGX_ERROR;
-    }
-
-    in->push.elements = &in->elements;
-    in->push.rejected = &in->rejected;
-    in->push.key_id = in->ctx->key->id;
-    in->push.key_limit = in->ctx->key->limit;
-    in->push.done = ngx_mutt_ingest_pushed;
-    in->push.data = in;
-
-    /* nginx's own clock stands still within a turn, and counts millis */
-    in->received = ngx_mutt_now();
-    ngx_mutt_write_received(in->received, in->received_at);
-    ngx_mutt_ingest_limits();
-
-    mutt_buf_reset(&ngx_mutt_shared);
-    mutt_event_write_shared(&ngx_mutt_shared, (mutt_str_t) {
-                                (char *) in->ctx->correlation_id.data,
-                                in->ctx->correlation_id.len },
-                            (mutt_str_t) { in->received_at, MUTT_TIME_LEN },
-                            (mutt_str_t) { (char *) in->push.key_id.data,
-                                           in->push.key_id.len });
-
-    return mutt_buf_ok(&ngx_mutt_shared) ? NGX_OK : NGX_ERROR;
-}
-
-
 /* A body that is no events at all: refused, or kept and answered 200. */
 static ngx_int_t
 ngx_mutt_ingest_malformed(ngx_mutt_ingest_t *in, mutt_str_t raw)
@@ -699,25 +329,6 @@ ngx_mutt_ingest_malformed(ngx_mutt_ingest_t *in, mutt_str_t raw)
     mutt_buf_done(&extra);
 
     return ngx_mutt_answered(rc);
-}
-
-
-static ngx_int_t
-ngx_mutt_ingest_all_rejected(ngx_mutt_ingest_t *in)
-{
-    ngx_int_t   rc;
-    mutt_buf_t  extra;
-
-    mutt_buf_init(&extra, NGX_MUTT_REPLY_MAX + 1024);
-    mutt_buf_addf(&extra, ",\"accepted\":0,\"rejected\":%zu,\"errors\":[",
-                  (size_t) in->n_rejected);
-    mutt_buf_add_str(&extra, mutt_buf_str(&in->errors));
-    MUTT_BUF_LIT(&extra, "]");
-    rc = ngx_mutt_ingest_fail(in, MUTT_API_BATCH_REJECTED,
-                              mutt_buf_str(&extra));
-    mutt_buf_done(&extra);
-
-    return rc;
 }
 
 
@@ -755,7 +366,7 @@ ngx_mutt_ingest_one(ngx_mutt_ingest_t *in, mutt_str_t body)
     if (in->ndjson || body.len == 0 || body.data[0] != '{'
         || body.len > ngx_mutt_limits.max_event_bytes
         || ngx_mutt_has_lines(body)
-        || ngx_mutt_admit(in, body) != MUTT_OK)
+        || ngx_mutt_ingest_admit(in, body) != MUTT_OK)
     {
         return 0;
     }
@@ -797,7 +408,7 @@ ngx_mutt_ingest_judge(ngx_mutt_ingest_t *in)
             return ngx_mutt_ingest_too_large(in, most);
         }
 
-        rc = ngx_mutt_admit(in, raw);
+        rc = ngx_mutt_ingest_admit(in, raw);
 
         if (rc == MUTT_OK) {
             continue;
@@ -854,226 +465,4 @@ ngx_mutt_ingest_push(ngx_mutt_ingest_t *in)
         return ngx_mutt_answered(ngx_mutt_ingest_fail(in,
                                MUTT_API_REDIS_UNAVAILABLE, mutt_str(NULL)));
     }
-}
-
-
-static void
-ngx_mutt_write_queued(ngx_mutt_ingest_t *in, mutt_buf_t *b)
-{
-    ngx_mutt_push_t  *push;
-
-    push = &in->push;
-
-    if (in->kept) {
-        mutt_buf_addf(b, "{\"status\":\"rejected\",\"code\":\"%s\"",
-                      mutt_api_errors[in->fault].code);
-
-    } else if (in->kind == MUTT_BODY_SINGLE) {
-        mutt_buf_addf(b, "{\"status\":\"queued\",\"event_id\":\"%.*s\"%s",
-                      MUTT_UUID_LEN, in->elements.data + MUTT_EVENT_ID_AT,
-                      push->duplicates > 0 ? ",\"duplicate\":true" : "");
-
-    } else {
-        mutt_buf_addf(b, "{\"status\":\"%s\",\"accepted\":%zu,"
-                      "\"rejected\":%zu,\"errors\":[",
-                      in->n_rejected > 0 ? "partial" : "queued",
-                      (size_t) push->items->nelts, (size_t) in->n_rejected);
-        mutt_buf_add_str(b, mutt_buf_str(&in->errors));
-        MUTT_BUF_LIT(b, "]");
-
-        if (push->duplicates > 0) {
-            mutt_buf_addf(b, ",\"duplicates\":%ld", (long) push->duplicates);
-        }
-    }
-
-    mutt_buf_addf(b, ",\"correlation_id\":\"%.*s\",\"queue_depth\":%ld}\n",
-                  (int) in->ctx->correlation_id.len,
-                  (char *) in->ctx->correlation_id.data, (long) push->depth);
-}
-
-
-/* The answer to one good event, which is by far the most frequent one. */
-static ngx_int_t
-ngx_mutt_ingest_queued_one(ngx_mutt_ingest_t *in)
-{
-    u_char     *p, *last;
-    size_t      len;
-    ngx_str_t  *id;
-
-    static ngx_str_t  head = ngx_string("{\"status\":\"queued\","
-                                        "\"event_id\":\"");
-    static ngx_str_t  correlation = ngx_string("\",\"correlation_id\":\"");
-    static ngx_str_t  depth = ngx_string("\",\"queue_depth\":");
-
-    id = &in->ctx->correlation_id;
-    len = head.len + MUTT_UUID_LEN + correlation.len + id->len + depth.len
-          + NGX_INT_T_LEN + sizeof("}\n");
-
-    p = ngx_pnalloc(in->request->pool, len);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    last = ngx_cpymem(p, head.data, head.len);
-    last = ngx_cpymem(last, in->elements.data + MUTT_EVENT_ID_AT,
-                      MUTT_UUID_LEN);
-    last = ngx_cpymem(last, correlation.data, correlation.len);
-    last = ngx_cpymem(last, id->data, id->len);
-    last = ngx_cpymem(last, depth.data, depth.len);
-    last = ngx_mutt_write_int(last, in->push.depth);
-    last = ngx_cpymem(last, "}\n", 2);
-
-    return ngx_mutt_send_kept(in->request, NGX_HTTP_OK, (mutt_str_t) {
-                                  (char *) p, last - p });
-}
-
-
-static ngx_int_t
-ngx_mutt_ingest_durability(ngx_mutt_ingest_t *in)
-{
-    ngx_str_t  level;
-
-    level.data = (u_char *) mutt_durable_name(in->push.durability);
-    level.len = ngx_strlen(level.data);
-    in->ctx->durability = (const char *) level.data;
-
-    return ngx_mutt_add_header(in->request, "X-MUTT-Durability", &level);
-}
-
-
-static ngx_int_t
-ngx_mutt_ingest_queued(ngx_mutt_ingest_t *in)
-{
-    ngx_int_t   rc;
-    uint64_t   *slots;
-    mutt_buf_t  b;
-
-    slots = ngx_mutt_slots();
-
-    in->ctx->accepted = in->push.pushed;
-    in->ctx->rejected = in->n_rejected;
-    mutt_metric_add(slots, MUTT_M_INGEST_EVENTS_QUEUED, in->push.pushed);
-    mutt_metric_add(slots, MUTT_M_INGEST_EVENTS_REJECTED, in->n_rejected);
-    mutt_metric_observe_in(slots, MUTT_M_INGEST_LATENCY_ALL,
-                           (ngx_current_msec - in->began) / 1000.0,
-                           ngx_mutt_trace_shown(in->ctx));
-
-    if (in->push.items->nelts == 0 && !in->kept) {
-        return ngx_mutt_ingest_all_rejected(in);
-    }
-
-    if (ngx_mutt_ingest_durability(in) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    mutt_metric_add(slots, MUTT_M_INGEST_REQUESTS_OK, 1);
-
-    if (in->kind == MUTT_BODY_SINGLE && !in->kept && in->push.duplicates == 0)
-    {
-        return ngx_mutt_ingest_queued_one(in);
-    }
-
-    mutt_buf_init(&b, NGX_MUTT_REPLY_MAX + 4096);
-    ngx_mutt_write_queued(in, &b);
-
-    rc = mutt_buf_ok(&b)
-         ? ngx_mutt_send(in->request, NGX_HTTP_OK, "application/json",
-                         mutt_buf_str(&b))
-         : NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-    mutt_buf_done(&b);
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_mutt_ingest_rate_headers(ngx_mutt_ingest_t *in)
-{
-    ngx_http_request_t  *r;
-
-    r = in->request;
-
-    if (in->push.remaining < 0 || in->push.status == NGX_MUTT_PUSH_FAILED) {
-        return NGX_OK;
-    }
-
-    if (ngx_mutt_add_int_header(r, "X-RateLimit-Limit", in->push.limit)
-        != NGX_OK
-        || ngx_mutt_add_int_header(r, "X-RateLimit-Remaining",
-                                   in->push.remaining)
-           != NGX_OK
-        || ngx_mutt_add_int_header(r, "X-RateLimit-Reset", in->push.reset)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return in->push.status == NGX_MUTT_PUSH_LIMITED
-           ? ngx_mutt_add_int_header(r, "Retry-After", in->push.reset)
-           : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_mutt_ingest_answer(ngx_mutt_ingest_t *in, mutt_buf_t *extra)
-{
-    int64_t  limit;
-
-    switch (in->push.status) {
-
-    case NGX_MUTT_PUSH_QUEUED:
-        return ngx_mutt_ingest_queued(in);
-
-    case NGX_MUTT_PUSH_FULL:
-        limit = mutt_set_int(ngx_mutt_settings(),
-                             MUTT_SET_MAX_INGEST_QUEUE_SIZE);
-        mutt_buf_addf(extra, ",\"queue_depth\":%ld,\"queue_limit\":%lld",
-                      (long) in->push.depth, (long long) limit);
-        return ngx_mutt_ingest_fail(in, MUTT_API_QUEUE_FULL,
-                                    mutt_buf_str(extra));
-
-    case NGX_MUTT_PUSH_LIMITED:
-        mutt_buf_addf(extra, ",\"retry_after\":%ld", (long) in->push.reset);
-        return ngx_mutt_ingest_fail(in, MUTT_API_RATE_LIMITED,
-                                    mutt_buf_str(extra));
-
-    case NGX_MUTT_PUSH_TOO_LARGE:
-        limit = mutt_set_int(ngx_mutt_settings(), MUTT_SET_INGEST_MAX_RATE);
-
-        if (in->push.key_limit > 0) {
-            limit = ngx_min(limit, in->push.key_limit);
-        }
-
-        mutt_buf_addf(extra, ",\"limit\":%lld", (long long) limit);
-        return ngx_mutt_ingest_fail(in, MUTT_API_PAYLOAD_TOO_LARGE,
-                                    mutt_buf_str(extra));
-
-    case NGX_MUTT_PUSH_FAILED:
-        break;
-    }
-
-    return ngx_mutt_ingest_fail(in, MUTT_API_REDIS_UNAVAILABLE,
-                                mutt_str(NULL));
-}
-
-
-/* Redis has answered, or will not. */
-static void
-ngx_mutt_ingest_pushed(ngx_mutt_push_t *push)
-{
-    ngx_int_t           rc;
-    mutt_buf_t          extra;
-    ngx_mutt_ingest_t  *in;
-
-    in = push->data;
-    in->ctx->waited = ngx_current_msec - in->sent;
-    mutt_buf_init(&extra, 4096);
-
-    rc = ngx_mutt_ingest_rate_headers(in) == NGX_OK
-         ? ngx_mutt_ingest_answer(in, &extra)
-         : NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-    mutt_buf_done(&extra);
-    ngx_mutt_finish(in->request, rc);
 }
