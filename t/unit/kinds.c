@@ -48,6 +48,41 @@ events_of_a_host_and_a_kind_count_together(void **state)
 }
 
 
+/* Digests of a claim are remembered; with many, some take others' places. */
+static void
+kinds_are_told_apart_whatever_came_before(void **state)
+{
+    mutt_pool_t *pool = mutt_pool_create(65536);
+    mutt_kinds_t kinds;
+    char hash[MUTT_HASH16_LEN + 1];
+    size_t index;
+
+    (void) state;
+    assert_true(mutt_kinds_init(&kinds, 2000, pool));
+
+    for (int i = 0; i < 2000; i++) {
+        char message[32];
+
+        /* letters, since numbers would be folded */
+        (void) snprintf(message, sizeof(message), "port %c%c%c is down",
+                        'g' + i % 10, 'g' + i / 10 % 10, 'g' + i / 100 % 10);
+
+        mutt_event_t event = event_of("r1", message);
+
+        assert_true(mutt_kinds_add(&kinds, &event, pool, &index));
+        assert_int_equal(index, i % 1000);
+        assert_true(mutt_fold_hash(mutt_str(message), hash));
+        assert_memory_equal(kinds.all[index].key.data +
+                                strlen("mutt:unhandled:r1:"),
+                            hash, MUTT_HASH16_LEN);
+    }
+
+    assert_int_equal(kinds.n, 1000);
+    assert_int_equal(kinds.all[7].times, 2);
+    mutt_pool_destroy(pool);
+}
+
+
 static void
 a_batch_of_kinds_all_different_fits(void **state)
 {
@@ -81,6 +116,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_of_a_host_and_a_kind_count_together),
+        cmocka_unit_test(kinds_are_told_apart_whatever_came_before),
         cmocka_unit_test(a_batch_of_kinds_all_different_fits),
     };
 
