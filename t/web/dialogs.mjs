@@ -209,6 +209,16 @@ await goTo(page, '#/events');
 await page.getByRole('table', { name: 'Events' }).getByRole('link').click();
 await seen(top.getByText('1.3.6.1.4'), 'an event is opened');
 await look('an event');
+await page.evaluate(() => {
+    Object.defineProperty(navigator, 'clipboard', { value: undefined });
+    document.addEventListener('copy', () => {
+        globalThis.copied = document.activeElement.value;
+    });
+});
+await button('copy id').click();
+await seen(button('copied'), 'its id is copied without a clipboard, too');
+ok(/^[0-9a-f-]{36}$/.test(await page.evaluate(() => globalThis.copied)),
+    'and is what is copied');
 await top.getByRole('link', { name: 'New rule from it' }).click();
 ok(await top.getByLabel('Trap OID').inputValue() === '1.3.6.1.4'
     && await top.getByLabel('Matches by').inputValue() === 'oid_prefix',

@@ -24,6 +24,24 @@ const screens = {
     setting: 'config?key=moog_rate_limit', audit: 'audit', keys: 'keys',
 };
 
+/* What is opened on a screen, by a key or by what one clicks. */
+const dialogs = {
+    trial: ['rules?id=1', page => page.getByRole('tab', { name: 'Test' }).click()],
+    history: ['rules?id=1', page => page.getByRole('tab', { name: 'History' })
+        .click()],
+    letter: ['dead-letters?queue=moog', page => page.getByRole('table')
+        .getByRole('link').first().click()],
+    discard: ['dead-letters?queue=moog', page => page.getByRole('button',
+        { name: 'Discard all' }).click()],
+    change: ['audit', page => page.getByRole('table').getByRole('link').first()
+        .click()],
+    'add-hosts': ['hosts', page => page.getByRole('button',
+        { name: 'Add hosts' }).click()],
+    'new-key': ['keys', page => page.getByRole('button', { name: 'New key' })
+        .click()],
+    shortcuts: ['', page => page.keyboard.press('?')],
+};
+
 mkdirSync(directory, { recursive: true });
 
 const browser = await launch();
@@ -44,7 +62,9 @@ for (const theme of ['dark', 'light']) {
     await page.getByLabel('API key').waitFor();
     await shoot('sign-in');
     await signIn(page);
-    for (const [name, hash] of Object.entries(screens)) {
+    for (const [name, what] of Object.entries({ ...screens, ...dialogs })) {
+        const [hash, act] = [what].flat();
+
         await page.setViewportSize({ width: 1440, height: 900 });
         await goTo(page, `#/${hash}`);
         await page.locator('main h1').waitFor();
@@ -53,7 +73,16 @@ for (const theme of ['dark', 'light']) {
         /* a speed takes two looks */
         await page.waitForFunction(() => document.querySelector('.tile .value')
             ?.textContent?.startsWith('-') !== true);
+        if (act !== undefined) {
+            await act(page);
+            await page.getByRole('dialog').waitFor();
+            await page.locator('dialog .loading').first()
+                .waitFor({ state: 'detached' });
+        }
         await shoot(name);
+        if (act !== undefined) {
+            await page.keyboard.press('Escape');
+        }
         console.log(`${name} in ${theme}`);
     }
     await page.context().close();

@@ -112,11 +112,6 @@ export interface Rule {
     deleted_at?: string | null;
 }
 
-export interface Rules {
-    rules: Rule[];
-    pagination: Pagination;
-}
-
 export interface Change {
     id: number;
     changed_at: string;

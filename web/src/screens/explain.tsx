@@ -4,7 +4,8 @@ import type { JSX } from 'preact';
 
 import { get, part } from '../api/client';
 import { ApiError } from '../api/errors';
-import type { Event, Letter, Letters, Pagination, Rule } from '../api/types';
+import { every } from '../api/every';
+import type { Event, Letter, Letters, Rule } from '../api/types';
 import { line, plural, severity, words } from '../lib/format';
 import { usePoll } from '../lib/poll';
 import { href } from '../lib/router';
@@ -68,33 +69,21 @@ async function rule(id: number | null, signal: AbortSignal):
     }
 }
 
-async function development(hostname: string, signal: AbortSignal):
-    Promise<boolean> {
-    for (let page = 1; ; page++) {
-        const list = await get<{ hosts: { hostname: string }[];
-            pagination: Pagination }>('dev-hosts', { page, limit: 1000 }, signal);
-
-        if (list.hosts.some(h =>
-            h.hostname.toLowerCase() === hostname.toLowerCase())) {
-            return true;
-        }
-        if (page >= list.pagination.pages) {
-            return false;
-        }
-    }
-}
-
 async function find(event: Event, signal: AbortSignal): Promise<Found> {
     const queues = ['alerter', 'moog', 'dead'] as const;
-    const [of, dev, server, ...lists] = await Promise.all([
-        rule(event.matched_rule_id, signal), development(event.hostname, signal),
+    const [of, hosts, server, ...lists] = await Promise.all([
+        rule(event.matched_rule_id, signal), every<{ hostname: string }>('dev-hosts', 'hosts', signal),
         told(event.event_id, signal),
         ...queues.map(queue => get<Letters>(`dead-letters/${queue}`,
             { text: event.event_id, limit: 5 }, signal)),
     ]);
 
-    return { rule: of, development: dev, told: server, letters: lists.flatMap((list, i) =>
-        list.letters.map(letter => [queues[i] ?? 'dead', letter] as const)) };
+    const name = event.hostname.toLowerCase();
+
+    return { rule: of, told: server,
+        development: hosts.some(h => h.hostname.toLowerCase() === name),
+        letters: lists.flatMap((list, i) => list.letters.map(letter =>
+            [queues[i] ?? 'dead', letter] as const)) };
 }
 
 function Why({ event, found }: { event: Event; found: Found }): JSX.Element {

@@ -3,9 +3,9 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 
-import { get, part, send } from '../api/client';
+import { part, send } from '../api/client';
 import { explain } from '../api/errors';
-import type { Pagination } from '../api/types';
+import { every } from '../api/every';
 import { csv, save, stamp } from '../lib/file';
 import { line, plural } from '../lib/format';
 import { useShortcuts, type Shortcut } from '../lib/keys';
@@ -25,20 +25,6 @@ interface Host {
 type Kind = 'dev-hosts' | 'teams';
 
 const titles = { 'dev-hosts': 'Development hosts', teams: 'Teams' } as const;
-
-async function all(kind: Kind, signal: AbortSignal): Promise<Host[]> {
-    const hosts: Host[] = [];
-
-    for (let page = 1; ; page++) {
-        const list = await get<{ hosts?: Host[]; teams?: Host[];
-            pagination: Pagination }>(kind, { page, limit: 1000 }, signal);
-
-        hosts.push(...(list.hosts ?? list.teams ?? []));
-        if (page >= list.pagination.pages) {
-            return hosts;
-        }
-    }
-}
 
 /* Lines of "host" or "host,team", also with a tab or several spaces between;
    the head of an exported file is none. */
@@ -159,7 +145,8 @@ function Paste({ kind, onClose, onDone }: { kind: Kind; onClose: () => void;
 export function Hosts(): JSX.Element {
     const { params } = usePlace();
     const kind: Kind = params.get('list') === 'teams' ? 'teams' : 'dev-hosts';
-    const list = usePoll(s => all(kind, s), 20_000, kind);
+    const list = usePoll(s => every<Host>(kind, kind === 'teams' ? 'teams'
+        : 'hosts', s), 20_000, kind);
     const text = params.get('q') ?? '';
     const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
     const [adding, setAdding] = useState(false);

@@ -3,9 +3,10 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 
-import { get, part, send, text as textOf } from '../api/client';
+import { part, send, text as textOf } from '../api/client';
 import { explain } from '../api/errors';
-import type { Rule, Rules as RuleList } from '../api/types';
+import { every } from '../api/every';
+import type { Rule } from '../api/types';
 import { save, stamp } from '../lib/file';
 import { line, plural, severity, visible, words } from '../lib/format';
 import { useShortcuts, type Shortcut } from '../lib/keys';
@@ -21,19 +22,6 @@ import { Editor } from './rule';
 import { useHits, type Hits } from './rule-hits';
 
 const shownAtOnce = 250;
-
-async function all(signal: AbortSignal): Promise<Rule[]> {
-    const rules: Rule[] = [];
-
-    for (let page = 1; ; page++) {
-        const list = await get<RuleList>('rules', { page, limit: 1000 }, signal);
-
-        rules.push(...list.rules);
-        if (page >= list.pagination.pages) {
-            return rules;
-        }
-    }
-}
 
 /* A priority that puts a rule between two others, or null if there is none. */
 export function between(low: number, high: number): number | null {
@@ -111,7 +99,8 @@ function Row(props: { rule: Rule; index: number; hits: Hits | null;
 
 export function Rules(): JSX.Element {
     const { params } = usePlace();
-    const list = usePoll(all, 15_000, 'rules');
+    const list = usePoll(s => every<Rule>('rules', 'rules', s), 15_000,
+        'rules');
     const hits = useHits();
     const text = params.get('q') ?? '';
     const team = params.get('team') ?? '';

@@ -112,15 +112,35 @@ export function Empty({ title, children }:
     );
 }
 
+/* Where the page came over plain HTTP from another host there is no clipboard
+   but that of what is selected. */
+async function copy(text: string, beside: HTMLElement): Promise<boolean> {
+    if (navigator.clipboard !== undefined) {
+        return navigator.clipboard.writeText(text).then(() => true, () => false);
+    }
+    const field = document.createElement('textarea');
+
+    field.value = text;
+    field.className = 'unseen';
+    beside.after(field);
+    field.select();
+    const done = document.execCommand('copy');
+
+    field.remove();
+    beside.focus();
+    return done;
+}
+
 export function Copy({ text, what }: { text: string; what: string }):
     JSX.Element {
-    const [done, set] = useState(false);
+    const [said, say] = useState<string | null>(null);
 
     return (
-        <button type="button" class="copy" onClick={() => {
-            void navigator.clipboard?.writeText(text).then(() => set(true));
-            setTimeout(() => set(false), 1500);
-        }}>{done ? 'copied' : `copy ${what}`}</button>
+        <button type="button" class="copy" onClick={event => {
+            void copy(text, event.currentTarget).then(done =>
+                say(done ? 'copied' : 'not copied: select it by hand'));
+            setTimeout(() => say(null), 2500);
+        }}>{said ?? `copy ${what}`}</button>
     );
 }
 
