@@ -277,6 +277,12 @@ ngx_mutt_pg_fail(ngx_mutt_pg_link_t *link)
     greeting = link->state == NGX_MUTT_PG_CONNECTING;
     why = link->conn == NULL ? "out of memory" : PQerrorMessage(link->conn);
 
+    if (greeting
+        && mutt_conninfo_is_doubtful(ngx_mutt_pg.mcf->postgres_info[0]))
+    {
+        why = "why may be a secret: in a password, @ is %40 and / is %2F";
+    }
+
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "mutt: postgresql: %*s", strcspn(why, "\n"), why);
 

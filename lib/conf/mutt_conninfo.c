@@ -1,6 +1,7 @@
 #include "mutt_conninfo.h"
 
 #include <stdio.h>
+#include <string.h>
 
 
 static void
@@ -20,6 +21,24 @@ add_option(mutt_buf_t *b, const char *name, const char *value)
     }
 
     MUTT_BUF_LIT(b, "' ");
+}
+
+
+bool
+mutt_conninfo_is_doubtful(const char *url)
+{
+    const char *authority = strstr(url, "://");
+
+    if (authority == NULL) {
+        return false;
+    }
+
+    authority += 3;
+
+    const char *first = strchr(authority, '@');
+
+    return first != NULL && (strchr(first + 1, '@') != NULL ||
+                             authority + strcspn(authority, "/?#") < first);
 }
 
 

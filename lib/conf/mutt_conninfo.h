@@ -14,4 +14,11 @@
  */
 void mutt_conninfo_write(mutt_buf_t *b, const mutt_settings_t *s, bool next);
 
+/*
+ * Whether an @ of a URL may belong to a password, which is not written as a
+ * URL wants it then: what libpq takes for host or port, and names in its
+ * errors, may be a part of the secret.
+ */
+bool mutt_conninfo_is_doubtful(const char *url);
+
 #endif

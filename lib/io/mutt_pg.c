@@ -201,6 +201,19 @@ ignore_notice(void *arg, const PGresult *result)
 }
 
 
+/* Whether what libpq says of an address may have a part of a secret in it. */
+static bool
+may_tell(const char *url)
+{
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    bool read = options != NULL;
+
+    PQconninfoFree(options);
+
+    return !read || mutt_conninfo_is_doubtful(url);
+}
+
+
 static mutt_rc_t
 log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
 {
@@ -270,6 +283,13 @@ log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
 
     if (rc != MUTT_OK) {
         mutt_pg_close(pg);
+    }
+
+    if (rc != MUTT_OK && rc != MUTT_NOMEM && url[0] != '\0' && !next &&
+        may_tell(url)) {
+        rc = mutt_fail(err, rc,
+                       "postgresql: not connected, and why may be a secret: "
+                       "in a password of DATABASE_URL, @ is %%40, / is %%2F");
     }
 
     if (base.data != NULL) {
