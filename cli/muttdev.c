@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "completion.h"
 #include "options.h"
 #include "page.h"
 
 static int help(int argc, char **argv);
+static int completion(const options_t *options);
 
 static const muttdev_command_t help_command = {
     .name = "help",
@@ -18,44 +20,36 @@ static const muttdev_command_t help_command = {
     .run_words = help,
 };
 
+static const muttdev_command_t completion_command = {
+    .name = "completion",
+    .synopsis = "",
+    .summary = "print what bash needs to complete commands and options",
+    .help = "\nFor this shell:  . <(muttdev completion)\nFor all to come:  "
+            "muttdev completion > "
+            "~/.local/share/bash-completion/completions/muttdev\n" OPTIONS_HELP,
+    .run = completion,
+};
+
 static const muttdev_command_t *const commands[] = {
-    &muttdev_setup,
-    &muttdev_up,
-    &muttdev_down,
-    &muttdev_status,
-    &muttdev_doctor,
-    &muttdev_logs,
-    &muttdev_tail,
-    &muttdev_queues,
-    &muttdev_slo,
-    &muttdev_config_list,
-    &muttdev_config_get,
-    &muttdev_config_set,
-    &muttdev_config_unset,
-    &muttdev_config_history,
-    &muttdev_rules_list,
-    &muttdev_rules_export,
-    &muttdev_rules_import,
-    &muttdev_rules_test,
-    &muttdev_keys_list,
-    &muttdev_keys_add,
-    &muttdev_keys_rotate,
-    &muttdev_keys_revoke,
-    &muttdev_dlq_list,
-    &muttdev_dlq_show,
-    &muttdev_dlq_replay,
-    &muttdev_dlq_purge,
-    &muttdev_send,
-    &muttdev_load,
-    &muttdev_e2e,
-    &muttdev_partitions,
-    &muttdev_retention,
-    &muttdev_check_ledger,
-    &muttdev_check_orphans,
-    &muttdev_check_promise,
-    &muttdev_version,
-    &help_command,
-    NULL,
+    &muttdev_setup,         &muttdev_up,
+    &muttdev_down,          &muttdev_status,
+    &muttdev_doctor,        &muttdev_logs,
+    &muttdev_tail,          &muttdev_queues,
+    &muttdev_slo,           &muttdev_config_list,
+    &muttdev_config_get,    &muttdev_config_set,
+    &muttdev_config_unset,  &muttdev_config_history,
+    &muttdev_rules_list,    &muttdev_rules_export,
+    &muttdev_rules_import,  &muttdev_rules_test,
+    &muttdev_keys_list,     &muttdev_keys_add,
+    &muttdev_keys_rotate,   &muttdev_keys_revoke,
+    &muttdev_dlq_list,      &muttdev_dlq_show,
+    &muttdev_dlq_replay,    &muttdev_dlq_purge,
+    &muttdev_send,          &muttdev_load,
+    &muttdev_e2e,           &muttdev_partitions,
+    &muttdev_retention,     &muttdev_check_ledger,
+    &muttdev_check_orphans, &muttdev_check_promise,
+    &muttdev_version,       &completion_command,
+    &help_command,          NULL,
 };
 
 
@@ -222,6 +216,16 @@ unknown(int argc, char **argv)
                    group ? " " : "", group ? argv[0] : "");
 
     return MUTTDEV_USAGE;
+}
+
+
+static int
+completion(const options_t *options)
+{
+    (void) options;
+    completion_print(commands);
+
+    return MUTTDEV_DONE;
 }
 
 

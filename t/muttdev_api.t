@@ -201,6 +201,27 @@ $cli->fails(2, qr/"muttdev help" lists them/, qw(frob --help));
 $cli->fails(1, qr/no answer from .*muttdev status/,
     qw(version --url http://127.0.0.1:1));
 
+# What bash makes of a line that is begun.
+sub completed {
+    my ($line) = @_;
+
+    my @words = split ' ', $line, -1;
+    my $at = $#words;
+
+    return join ' ', split /\n/, qx(bash -c '. <("$cli->{program}" completion)
+        COMP_WORDS=(@words) COMP_CWORD=$at
+        _muttdev
+        printf "%s\n" "\${COMPREPLY[\@]}"');
+}
+
+is(completed('muttdev dl'), 'dlq', 'a command is completed');
+is(completed('muttdev dlq p'), 'purge', 'and its second word');
+is(completed('muttdev dlq purge moog --m'), '--max', 'and an option');
+is(completed('muttdev check ledger --w'), '--wait-drain', 'of any of them');
+is(completed('muttdev rules export --j'), '--json', 'also one of all');
+is(completed('muttdev help r'), 'rules retention', 'or what help explains');
+is(completed('muttdev help rules ex'), 'export', 'of it all');
+
 # What cannot be written is no success: a full disk under an export.
 is(system("'$cli->{program}' version > /dev/full 2> '@{[ $t->dir() ]}/full'")
     >> 8, 1, 'output that is lost is a failure');
