@@ -88,7 +88,7 @@ sub bash {
     $t->wait_for(sub {
         $said = qx(cd $dir && timeout 60 bash $script @args 2>&1 < /dev/null);
         $status = $? >> 8;
-        $status == 0 || $said !~ /status 503/ }, 20);
+        $status == 0 || $said !~ /status 503|error: 503/ }, 20);
     return ($status, $said);
 }
 
