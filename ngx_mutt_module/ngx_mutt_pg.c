@@ -14,6 +14,8 @@
 
 #include <libpq-fe.h>
 
+#include "conf/mutt_conninfo.h"
+
 
 #define NGX_MUTT_PG_INTERVAL   2000
 #define NGX_MUTT_PG_LINKS      64
