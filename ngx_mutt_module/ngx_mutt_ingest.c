@@ -314,7 +314,7 @@ ngx_mutt_ingest_malformed(ngx_mutt_ingest_t *in, mutt_str_t raw)
         in->push.items->nelts = 0;
         in->push.rejects->nelts = 0;
         in->kept = 1;
-        in->fault = ngx_mutt_fault.code;
+        in->fault = ngx_mutt_event_fault.code;
 
         if (ngx_mutt_keep(in, raw, 0) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -324,8 +324,9 @@ ngx_mutt_ingest_malformed(ngx_mutt_ingest_t *in, mutt_str_t raw)
     }
 
     mutt_buf_init(&extra, 8192);
-    ngx_mutt_write_fault(&extra, &ngx_mutt_fault);
-    rc = ngx_mutt_ingest_fail(in, ngx_mutt_fault.code, mutt_buf_str(&extra));
+    ngx_mutt_write_fault(&extra, &ngx_mutt_event_fault);
+    rc = ngx_mutt_ingest_fail(in, ngx_mutt_event_fault.code,
+                              mutt_buf_str(&extra));
     mutt_buf_done(&extra);
 
     return ngx_mutt_answered(rc);
@@ -364,7 +365,7 @@ static ngx_flag_t
 ngx_mutt_ingest_one(ngx_mutt_ingest_t *in, mutt_str_t body)
 {
     if (in->ndjson || body.len == 0 || body.data[0] != '{'
-        || body.len > ngx_mutt_limits.max_event_bytes
+        || body.len > ngx_mutt_event_limits.max_event_bytes
         || ngx_mutt_has_lines(body)
         || ngx_mutt_ingest_admit(in, body) != MUTT_OK)
     {
@@ -419,9 +420,9 @@ ngx_mutt_ingest_judge(ngx_mutt_ingest_t *in)
         }
 
         if (in->kind == MUTT_BODY_SINGLE
-            || (in->kind == MUTT_BODY_ARRAY && ngx_mutt_fault.broken))
+            || (in->kind == MUTT_BODY_ARRAY && ngx_mutt_event_fault.broken))
         {
-            ngx_mutt_fault.offset += raw.data - body.data;
+            ngx_mutt_event_fault.offset += raw.data - body.data;
             return ngx_mutt_ingest_malformed(in, body);
         }
 
@@ -431,8 +432,8 @@ ngx_mutt_ingest_judge(ngx_mutt_ingest_t *in)
     }
 
     if (batch.broken) {
-        ngx_mutt_fault.code = MUTT_API_INVALID_JSON;
-        ngx_mutt_fault.offset = batch.pos;
+        ngx_mutt_event_fault.code = MUTT_API_INVALID_JSON;
+        ngx_mutt_event_fault.offset = batch.pos;
         return ngx_mutt_ingest_malformed(in, body);
     }
 

@@ -41,10 +41,10 @@ typedef struct {
 /* ngx_mutt_ingest_event.c */
 
 /* why the last event was refused */
-extern mutt_event_fault_t   ngx_mutt_fault;
+extern mutt_event_fault_t   ngx_mutt_event_fault;
 
 /* by the settings of a generation */
-extern mutt_event_limits_t  ngx_mutt_limits;
+extern mutt_event_limits_t  ngx_mutt_event_limits;
 
 /* Gets a request ready for the events it may have. */
 ngx_int_t ngx_mutt_ingest_prepare(ngx_mutt_ingest_t *in);

@@ -13,8 +13,8 @@
 #define NGX_MUTT_SHARED_MAX      4096
 
 
-mutt_event_fault_t           ngx_mutt_fault;
-mutt_event_limits_t          ngx_mutt_limits;
+mutt_event_fault_t           ngx_mutt_event_fault;
+mutt_event_limits_t          ngx_mutt_event_limits;
 
 /* of the request that is looked at, which ends within a call */
 static mutt_json_reader_t   *ngx_mutt_reader;
@@ -36,7 +36,7 @@ ngx_mutt_ingest_limits(void)
     }
 
     ngx_mutt_limits_generation = ngx_mutt_settings_generation();
-    limits = &ngx_mutt_limits;
+    limits = &ngx_mutt_event_limits;
     s = ngx_mutt_settings();
     p = mutt_set_text(s, MUTT_SET_REQUIRED_FIELDS);
 
@@ -122,7 +122,7 @@ ngx_mutt_keep(ngx_mutt_ingest_t *in, mutt_str_t raw, ngx_uint_t index)
     ngx_mutt_item_t         *item;
     const mutt_api_error_t  *e;
 
-    e = &mutt_api_errors[ngx_mutt_fault.code];
+    e = &mutt_api_errors[ngx_mutt_event_fault.code];
     start = in->rejected.len;
     raw.len = ngx_min(raw.len, NGX_MUTT_REJECTED_RAW);
 
@@ -158,14 +158,14 @@ ngx_mutt_reject(ngx_mutt_ingest_t *in, mutt_str_t raw, ngx_uint_t index)
 {
     const mutt_api_error_t  *e;
 
-    e = &mutt_api_errors[ngx_mutt_fault.code];
+    e = &mutt_api_errors[ngx_mutt_event_fault.code];
 
     if (in->n_rejected++ < NGX_MUTT_ERRORS_LISTED) {
         mutt_buf_addf(&in->errors, "%s{\"index\":%zu,\"code\":\"%s\","
                       "\"message\":\"%s\"",
                       in->errors.len == 0 ? "" : ",", (size_t) index, e->code,
                       e->text);
-        ngx_mutt_write_fault(&in->errors, &ngx_mutt_fault);
+        ngx_mutt_write_fault(&in->errors, &ngx_mutt_event_fault);
         MUTT_BUF_LIT(&in->errors, "}");
     }
 
@@ -196,8 +196,8 @@ ngx_mutt_ingest_admit(ngx_mutt_ingest_t *in, mutt_str_t raw)
     meta.new_id = mutt_uuid_v7(in->received, random);
 
     start = in->elements.len;
-    rc = mutt_event_admit(ngx_mutt_reader, raw, &ngx_mutt_limits, &meta,
-                          &in->elements, &own, &ngx_mutt_fault);
+    rc = mutt_event_admit(ngx_mutt_reader, raw, &ngx_mutt_event_limits, &meta,
+                          &in->elements, &own, &ngx_mutt_event_fault);
 
     if (rc != MUTT_OK) {
         return rc;
