@@ -67,7 +67,11 @@ export async function signIn(page, hash = '', secret = key) {
     await page.goto(`${url}/${hash}`);
     await page.getByLabel('API key').fill(secret);
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).waitFor()
+        .catch(async error => {
+            throw new Error(`${error.message}: ${await page.locator('body')
+                .innerText()}`);
+        });
 }
 
 export async function goTo(page, hash) {

@@ -1,8 +1,8 @@
 // Every dialog in both themes, as somebody finds it who has to act; and the
 // screens that show objectives which are not met.
 
-import { finish, goTo, gone, have, launch, ok, open, seen, settled, signIn }
-    from './browser.mjs';
+import { event, finish, goTo, gone, have, ingest, launch, ok, open, seen, settled,
+    signIn } from './browser.mjs';
 import { inspect } from './axe.mjs';
 
 const old = JSON.parse(process.argv[2]);
@@ -50,6 +50,12 @@ for (const [name, word, left] of [['ingestor availability', 'critical',
         `and of the ${name}: ${word}`, await row.innerText());
 }
 await look('an overview of objectives that are missed', 'main');
+
+// a queue that nobody empties
+await ingest(event('waits for an alerter'));
+await seen(page.getByRole('region', { name: 'Queues' }).getByRole('listitem')
+    .filter({ hasText: 'Ingest queue' }).getByText('No alerter is alive'),
+'a queue says why it waits');
 
 await tile.click();
 await settled(page, 'Objectives');
@@ -103,9 +109,11 @@ await goTo(page, '#/rules?id=new');
 await top.getByLabel('Priority').fill('-3');
 await seen(top.locator('.wrong'), 'a rule with a fault');
 await look('a rule with a fault');
-await page.keyboard.press('Escape');
+for (let i = 0; i < 3; i++) {
+    await page.keyboard.press('Escape');
+}
 await seen(top.getByRole('alert').getByText('is not saved'),
-    'what was typed is asked about');
+    'what was typed is asked about, however often one tries');
 await look('what is asked then');
 ok(await button('Keep on').evaluate(e => e === document.activeElement),
     'to keep it is what a key does');
@@ -205,8 +213,16 @@ await page.goto('about:blank');
 await page.goto(letter);
 await seen(top.getByLabel('Raw text'), 'a link opens a dead letter');
 await leave();
+await page.route('**/api/v2/events/*/explain', async route => {
+    const response = await route.fetch();
+    const json = { ...await response.json(), deliveries_left_out: 3 };
+
+    await route.fulfill({ response, json });
+});
 await goTo(page, '#/events');
 await page.getByRole('table', { name: 'Events' }).getByRole('link').click();
+await seen(top.getByText('3 earlier attempts to deliver'),
+    'attempts that are no longer kept are told by their number');
 await seen(top.getByText('1.3.6.1.4'), 'an event is opened');
 await look('an event');
 await page.evaluate(() => {

@@ -33,8 +33,11 @@ export async function resume(): Promise<void> {
     try {
         enter((await send<Session>('GET', 'session')).data);
     } catch (error) {
-        standing.set(error instanceof ApiError && error.status === 401
-            ? { state: 'out', lost: false } : { state: 'unknown', error });
+        /* somebody may have signed in since it was asked */
+        if (standing.get().state !== 'in') {
+            standing.set(error instanceof ApiError && error.status === 401
+                ? { state: 'out', lost: false } : { state: 'unknown', error });
+        }
     }
 }
 

@@ -97,8 +97,8 @@ async function counted(queue: Queue, filter: Readonly<Record<string, string>>,
     return { n, more: cursor !== null };
 }
 
-export function Move({ queue, act, which, onClose, onDone }: { queue: Queue; act: Act;
-    which: Which; onClose: () => void; onDone: () => void }): JSX.Element {
+export function Move({ queue, act, which, onClose, onDone }: { queue: Queue;
+    act: Act; which: Which; onClose: () => void; onDone: () => void }): JSX.Element {
     const [moved, setMoved] = useState<Moved | null>(null);
     const filtered = !('ids' in which) && Object.keys(which.filter).length > 0;
     const matching = usePoll<Counted>(async s => 'ids' in which

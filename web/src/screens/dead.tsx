@@ -194,6 +194,7 @@ export function DeadLetters(): JSX.Element {
                                 : <Cells letter={letter} picked={on}
                                     onPick={to => pick(letter.id, to)} /> };
                     }} />}
+            {open === null && <Trouble error={linked.error} />}
             {open !== null && doing === null && <Detail queue={queue}
                 letter={open} onClose={() => setParams({ id: null })}
                 onAct={act => setDoing({ act, which: { ids: [open.id] } })} />}

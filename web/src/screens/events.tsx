@@ -132,7 +132,8 @@ function FilterBar({ filters }: { filters: Filters }): JSX.Element {
             <Text label="To (local)" type="datetime-local"
                 value={filters.end_date} onInput={set('end_date')} />
             <div class="quick own">
-                {([[1, 'Last hour'], [24, 'Last day'], [168, 'Last week']] as const).map(([n, t]) =>
+                {([[1, 'Last hour'], [24, 'Last day'], [168, 'Last week']] as
+                    const).map(([n, t]) =>
                     <Button key={t} kind="quiet" onClick={() => quick(n)}>
                         {t}</Button>)}
                 <Button kind="quiet" onClick={() => setParams({

@@ -72,7 +72,8 @@ async function rule(id: number | null, signal: AbortSignal):
 async function find(event: Event, signal: AbortSignal): Promise<Found> {
     const queues = ['alerter', 'moog', 'dead'] as const;
     const [of, hosts, server, ...lists] = await Promise.all([
-        rule(event.matched_rule_id, signal), every<{ hostname: string }>('dev-hosts', 'hosts', signal),
+        rule(event.matched_rule_id, signal),
+        every<{ hostname: string }>('dev-hosts', 'hosts', signal),
         told(event.event_id, signal),
         ...queues.map(queue => get<Letters>(`dead-letters/${queue}`,
             { text: event.event_id, limit: 5 }, signal)),
@@ -166,7 +167,8 @@ function History({ of }: { of: Told }): JSX.Element {
     const left = of.deliveries_left_out ?? 0;
 
     return <>{left > 0 && <li class="died">{plural(left, 'earlier attempt')} to
-        deliver: of the last ones alone it is kept how they ended.</li>}{lines.sort(([a], [b]) => moment(a) - moment(b))
+        deliver: how they ended is no longer kept.</li>}
+    {lines.sort(([a], [b]) => moment(a) - moment(b))
         .map(([, shown]) => shown)}</>;
 }
 

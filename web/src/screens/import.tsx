@@ -238,7 +238,8 @@ export function Import({ onClose, onDone }: { onClose: () => void;
     };
 
     return (
-        <Dialog title="Import" holds={given ? typed : null} onClose={onClose} actions={<>
+        <Dialog title="Import" holds={given ? typed : null} onClose={onClose}
+            actions={<>
             <Button onClick={onClose}>Cancel</Button>
             <Button kind="main" disabled={Object.keys(sets).length === 0}
                 onClick={() => setReviewing(true)}>Compare</Button></>}>

@@ -64,7 +64,8 @@ function reason(name: Name, status: Status, trend: number): JSX.Element | null {
         ? <>The webhook fails, so that its breaker is open: alerts wait until it
             takes one again.</>
         : alive('moog') === 0 ? <>No forwarder is alive: nothing is taken out.</>
-        : trend > 1 || (depth > 100 && trend > -0.5) ? <>More alerts are made than may be sent:{' '}
+        : trend > 1 || (depth > 100 && trend > -0.5) ? <>More alerts
+            are made than may be sent:{' '}
             <a href={href('config', { key: 'moog_rate_limit' })}>
                 moog_rate_limit</a>, or <a href={href('rules')}>rules</a> that
             page too much.</> : null;

@@ -220,7 +220,8 @@ export function Rules(): JSX.Element {
             </Confirm>}
             {params.has('import') && <Import onDone={list.refresh}
                 onClose={() => setParams({ import: null })} />}
-            {id !== null && <Editor key={id} id={id === 'new' ? null : Number(id)}
+            {id !== null && <Editor key={`${id} ${params.get('text') ?? ''}`}
+                id={id === 'new' ? null : Number(id)}
                 rules={rules} text={params.get('text') ?? ''}
                 trap={params.get('trap_oid') ?? ''} onSaved={list.refresh}
                 onClose={() => setParams({ id: null, text: null,

@@ -49,11 +49,10 @@ export function Dialog(props: DialogProps): JSX.Element {
     close.current = leave;
     useHeld(holds !== null);
 
-    useEffect(() => {
-        if (leaving) {
-            ref.current?.querySelector<HTMLElement>('.leaving .button')?.focus();
-        }
-    }, [leaving]);
+    const ask = (): void => ref.current?.querySelector<HTMLElement>(
+        '.leaving .button')?.focus();
+
+    useEffect(ask, [leaving]);
 
     useEffect(() => {
         const dialog = ref.current;
@@ -75,6 +74,12 @@ export function Dialog(props: DialogProps): JSX.Element {
             class={`${props.wide === true ? 'wide' : ''} `
                 + `${props.drawer === true ? 'drawer' : ''}`}
             onCancel={event => { event.preventDefault(); close.current(); }}
+            onClose={() => {
+                /* a second Escape closes it without asking: it stays */
+                ref.current?.showModal();
+                close.current();
+                ask();
+            }}
             onMouseDown={event => {
                 if (event.target === ref.current) {
                     close.current();
