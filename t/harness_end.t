@@ -47,6 +47,9 @@ sub run {
         open STDOUT, '>', "$dir/out" or POSIX::_exit(127);
         open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
         setpgrp();
+
+        # who runs this in the background may have it ignored
+        $SIG{INT} = 'DEFAULT';
         exec $^X, "-I$FindBin::Bin/lib", '-MMutt::Test', '-e', <<"EOC"
 my \$t = Mutt::Test->new()->has(qw(redis nginx))->run();
 

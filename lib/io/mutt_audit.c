@@ -272,15 +272,18 @@ fitting(const mutt_audit_row_t *rows, size_t n)
 
 
 mutt_rc_t
-mutt_audit_send(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n,
+mutt_audit_send(mutt_pg_t *pg, mutt_audit_row_t *rows, size_t n, bool again,
                 mutt_err_t *err)
 {
+    mutt_sql_t statement =
+        again ? MUTT_SQL_TEXT_AUDIT_AGAIN : MUTT_SQL_TEXT_AUDIT;
+
     for (size_t i = 0; i < n; i++) {
         rows[i].refused[0] = '\0';
         rows[i].doubtful = false;
     }
 
-    return send_rows(pg, MUTT_SQL_TEXT_AUDIT, rows, fitting(rows, n), err);
+    return send_rows(pg, statement, rows, fitting(rows, n), err);
 }
 
 

@@ -27,10 +27,11 @@ typedef struct {
 /*
  * Begins to insert n rows, at least one: PostgreSQL works while the caller
  * does something else, but for the connection, until mutt_audit_finish() of
- * the same rows.
+ * the same rows.  again: some are likely there already, which costs less if it
+ * is known.
  */
 MUTT_CHECKED mutt_rc_t mutt_audit_send(mutt_pg_t *pg, mutt_audit_row_t *rows,
-                                       size_t n, mutt_err_t *err);
+                                       size_t n, bool again, mutt_err_t *err);
 
 /*
  * Ends it: rows that PostgreSQL refuses are left out and marked; a partition

@@ -220,7 +220,7 @@ log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
     const mutt_settings_t *s = pg->settings;
     const char *url = mutt_set_text(s, MUTT_SET_DATABASE_URL);
     mutt_buf_t base;
-    char timeout[64];
+    char timeout[128];
 
     mutt_buf_init(&base, CONNINFO_MAX);
 
@@ -232,9 +232,11 @@ log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
 
     MUTT_BUF_LIT(&base, "\0");
 
-    /* the server gives up a little after us at the latest */
+    /* the server gives up a little after us at the latest, and keeps no
+     * transaction for one that the network took away */
     (void) snprintf(timeout, sizeof(timeout),
-                    "-c statement_timeout=%lld -c lock_timeout=2000",
+                    "-c statement_timeout=%lld -c lock_timeout=2000"
+                    " -c idle_in_transaction_session_timeout=60000",
                     (long long) mutt_set_int(s, MUTT_SET_DB_TIMEOUT_MS));
 
     bool tls = mutt_set_bool(s, MUTT_SET_DB_TLS_ENABLED);

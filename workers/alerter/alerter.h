@@ -42,6 +42,7 @@ typedef struct {
     mutt_breaker_t breaker; /* of PostgreSQL */
     mutt_usec_t pg_asked;   /* when PostgreSQL last answered */
     bool partitioned;       /* the months ahead have their partitions */
+    bool repeats;           /* what is sent next may have got in before */
     unsigned halved;        /* claims, so often: their rows took too long */
     unsigned calm;          /* claims since whose rows did not */
     bool told_refused;      /* nginx, that rows don't get in */

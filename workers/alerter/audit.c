@@ -18,7 +18,8 @@ alerter_send_audit(batch_t *b, mutt_err_t *err)
         return MUTT_OK;
     }
 
-    mutt_rc_t rc = mutt_audit_send(b->a->pg, b->rows, b->n_rows, err);
+    mutt_rc_t rc =
+        mutt_audit_send(b->a->pg, b->rows, b->n_rows, b->a->repeats, err);
 
     return rc == MUTT_OK ? MUTT_OK : alerter_pg_ended(b->run, b->a, rc);
 }
@@ -89,6 +90,7 @@ alerter_finish_audit(batch_t *b, mutt_err_t *err)
     mutt_rc_t rc = alerter_pg_ended(
         b->run, b->a, mutt_audit_finish(b->a->pg, b->rows, b->n_rows, err));
 
+    b->a->repeats = rc != MUTT_OK;
     suit_claims(b, rc);
     tell_nginx(b, rc);
 

@@ -593,9 +593,11 @@ sub open_transactions {
             . " WHERE state LIKE 'idle in transaction%'") };
     };
 
-    # A transaction may just be on its way.
-    $self->wait_for(sub { !$open->() }, 2);
-    return $open->();
+    # A transaction may just be on its way, and the next one after it.
+    my @open;
+
+    $self->wait_for(sub { !(@open = $open->()) }, 5);
+    return @open;
 }
 
 sub show_logs {
