@@ -7,6 +7,11 @@
  * of Redis per event falls as load rises, and no request waits for company
  * when there is none.
  *
+ * Senders that were answered together send their next requests together.
+ * What is ready when they are answered waits for most of them, a millisecond
+ * at most; else two halves of the senders would take turns for good, and each
+ * call carry half of what it might.
+ *
  * Where replicas have to have the events too, one WAIT follows, and what
  * becomes ready meanwhile leaves together when it is answered: WAIT blocks the
  * connection, and one for each turn would queue up behind a slow replica.
@@ -29,8 +34,13 @@
 #define NGX_MUTT_FULL_EVENTS   256
 #define NGX_MUTT_FULL_BYTES    (256 * 1024)
 
+/* from so many requests answered together on, their senders are waited for */
+#define NGX_MUTT_CROWD         4
+#define NGX_MUTT_CROWD_WAIT    1    /* ms */
+
 
 static void ngx_mutt_push_handler(ngx_event_t *ev);
+static void ngx_mutt_crowd_handler(ngx_event_t *ev);
 
 
 static ngx_queue_t            ngx_mutt_ready;
@@ -40,6 +50,9 @@ static ngx_event_t            ngx_mutt_push_event;
 static ngx_uint_t             ngx_mutt_calls;     /* without an answer */
 static ngx_int_t              ngx_mutt_inflight;
 static ngx_uint_t             ngx_mutt_held_events;
+static ngx_uint_t             ngx_mutt_held_requests;
+static ngx_uint_t             ngx_mutt_awaited;   /* ready, with those due */
+static ngx_event_t            ngx_mutt_crowd_event;
 static size_t                 ngx_mutt_held;      /* bytes of those ready */
 static ngx_int_t              ngx_mutt_depth;     /* of the queue, last heard */
 static time_t                 ngx_mutt_refused;   /* a batch as a whole, last */
@@ -63,6 +76,11 @@ ngx_mutt_push_init(ngx_cycle_t *cycle)
     ngx_mutt_inflight = 0;
     ngx_mutt_held = 0;
     ngx_mutt_held_events = 0;
+    ngx_mutt_held_requests = 0;
+    ngx_mutt_awaited = 0;
+    ngx_memzero(&ngx_mutt_crowd_event, sizeof(ngx_event_t));
+    ngx_mutt_crowd_event.handler = ngx_mutt_crowd_handler;
+    ngx_mutt_crowd_event.log = cycle->log;
     ngx_mutt_refused = 0;
     ngx_mutt_push_conf = ngx_http_cycle_get_module_main_conf(cycle,
                                                        ngx_http_mutt_module);
@@ -84,6 +102,7 @@ ngx_mutt_hold(ngx_mutt_push_t *push)
     push->batch = NULL;
     ngx_mutt_held += ngx_mutt_push_bytes(push);
     ngx_mutt_held_events += push->items->nelts;
+    ngx_mutt_held_requests++;
     ngx_queue_insert_tail(&ngx_mutt_ready, &push->queue);
     ngx_post_event(&ngx_mutt_push_event, &ngx_posted_events);
 }
@@ -94,6 +113,7 @@ ngx_mutt_release(ngx_mutt_push_t *push)
 {
     ngx_mutt_held -= ngx_mutt_push_bytes(push);
     ngx_mutt_held_events -= push->items->nelts;
+    ngx_mutt_held_requests--;
     ngx_queue_remove(&push->queue);
 }
 
@@ -157,6 +177,37 @@ ngx_mutt_push_done(ngx_mutt_push_t *push)
 }
 
 
+static void
+ngx_mutt_await_crowd(ngx_uint_t answered)
+{
+    if (answered < NGX_MUTT_CROWD) {
+        return;
+    }
+
+    ngx_mutt_awaited = ngx_mutt_held_requests + answered - answered / 4;
+    ngx_add_timer(&ngx_mutt_crowd_event, NGX_MUTT_CROWD_WAIT);
+}
+
+
+static void
+ngx_mutt_await_nobody(void)
+{
+    ngx_mutt_awaited = 0;
+
+    if (ngx_mutt_crowd_event.timer_set) {
+        ngx_del_timer(&ngx_mutt_crowd_event);
+    }
+}
+
+
+static void
+ngx_mutt_crowd_handler(ngx_event_t *ev)
+{
+    ngx_mutt_await_nobody();
+    ngx_mutt_push_wake();
+}
+
+
 void
 ngx_mutt_end_batch(ngx_mutt_batch_t *batch)
 {
@@ -164,6 +215,8 @@ ngx_mutt_end_batch(ngx_mutt_batch_t *batch)
     ngx_mutt_push_t  *push;
 
     ngx_mutt_inflight -= batch->events;
+
+    ngx_mutt_await_crowd(batch->n);
 
     for (i = 0; i < batch->n; i++) {
         push = batch->pushes[i];
@@ -405,7 +458,8 @@ ngx_mutt_waited(void *data, struct redisReply *answer)
 static ngx_flag_t
 ngx_mutt_worth_a_call(void)
 {
-    return ngx_mutt_calls == 0
+    return (ngx_mutt_calls == 0
+            && ngx_mutt_held_requests >= ngx_mutt_awaited)
            || ngx_mutt_held_events >= NGX_MUTT_FULL_EVENTS
            || ngx_mutt_held >= NGX_MUTT_FULL_BYTES;
 }
@@ -425,6 +479,8 @@ ngx_mutt_push_handler(ngx_event_t *ev)
         ngx_mutt_refuse_ready();
         return;
     }
+
+    ngx_mutt_await_nobody();
 
     if (ngx_mutt_flush() == 0
         || ngx_mutt_push_conf->durability != MUTT_DURABLE_REPLICA)
