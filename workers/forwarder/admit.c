@@ -88,7 +88,7 @@ forwarder_end_admit(mutt_run_t *run, forwarder_t *f, mutt_usec_t now,
     }
 
     for (size_t i = 0; i < admission.n && rc == MUTT_OK; i++) {
-        rc = forwarder_take(run, f, admission.items[i], admission.probe, err);
+        rc = forwarder_take(f, admission.items[i], admission.probe, err);
     }
 
     f->more = admission.queue_depth > 0 && admission.wait_ms == 0;

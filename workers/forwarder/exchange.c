@@ -1,8 +1,8 @@
 /*
  * An exchange with Redis: what is done goes, what may be sent comes.  Both
- * calls are sent together, and requests go on until the replies are there, so
- * that the forwarder and Redis work at the same time.  One exchange is out at a
- * time.
+ * calls are sent together, and requests go on until each of the replies is
+ * there, so that the forwarder and Redis work at the same time.  One exchange
+ * is out at a time.
  */
 
 #include "forwarder.h"
@@ -82,23 +82,30 @@ forwarder_exchanging(const forwarder_t *f)
 }
 
 
-/* Both replies are taken, whatever the first one says. */
+static bool
+is_there(mutt_run_t *run)
+{
+    return mutt_redis_script_ready(mutt_run_redis(run));
+}
+
+
+/* Behind a settlement that has failed the other reply is waited for. */
 mutt_rc_t
 forwarder_end_exchange(mutt_run_t *run, forwarder_t *f, mutt_usec_t now,
-                       mutt_err_t *err)
+                       bool wait, mutt_err_t *err)
 {
     mutt_err_t why;
     mutt_rc_t settled = MUTT_OK;
     mutt_rc_t admitted = MUTT_OK;
 
-    mutt_pool_reset(f->pool);
-
-    if (f->settles) {
+    if (f->settles && (wait || is_there(run))) {
         settled = forwarder_end_settle(run, f, err);
         f->settles = false;
+        wait = wait || settled != MUTT_OK;
     }
 
-    if (f->admits) {
+    if (f->admits && !f->settles && (wait || is_there(run))) {
+        mutt_pool_reset(f->pool);
         admitted =
             forwarder_end_admit(run, f, now, settled == MUTT_OK ? err : &why);
         f->admits = false;

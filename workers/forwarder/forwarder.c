@@ -144,14 +144,19 @@ wait_of(const forwarder_t *f, mutt_usec_t now)
 }
 
 
-/* Lets requests go on, until Redis answers too, and judges those that end. */
+/* Sends some, lets requests go on, until Redis answers too, and judges those
+ * that end. */
 static mutt_rc_t
 collect(mutt_run_t *run, forwarder_t *f, int wait_ms, mutt_err_t *err)
 {
     mutt_http_done_t done;
     int redis =
         forwarder_exchanging(f) ? mutt_redis_fd(mutt_run_redis(run)) : -1;
-    mutt_rc_t rc = mutt_http_turn_beside(f->http, wait_ms, redis, err);
+
+    forwarder_send_some(run, f);
+
+    mutt_rc_t rc = mutt_http_turn_beside(
+        f->http, f->unsent == NULL ? wait_ms : 0, redis, err);
 
     while (rc == MUTT_OK && mutt_http_next(f->http, &done)) {
         forwarder_judge(run, f, &done);
@@ -168,16 +173,14 @@ exchange(mutt_run_t *run, forwarder_t *f, mutt_usec_t now, mutt_err_t *err)
     mutt_rc_t rc = MUTT_OK;
 
     if (forwarder_exchanging(f)) {
-        if (!mutt_redis_script_ready(mutt_run_redis(run))) {
-            return MUTT_OK;
-        }
-
-        rc = forwarder_end_exchange(run, f, now, err);
+        rc = forwarder_end_exchange(run, f, now, false, err);
     }
 
-    if (rc == MUTT_OK) {
-        rc = move_due(run, f, now, err);
+    if (rc != MUTT_OK || forwarder_exchanging(f)) {
+        return rc;
     }
+
+    rc = move_due(run, f, now, err);
 
     return rc == MUTT_OK ? forwarder_begin_exchange(run, f, now, true, err)
                          : rc;
@@ -209,7 +212,7 @@ forwarder_drain(mutt_run_t *run, mutt_err_t *err)
     mutt_rc_t rc = MUTT_OK;
 
     if (forwarder_exchanging(f)) {
-        rc = forwarder_end_exchange(run, f, now, err);
+        rc = forwarder_end_exchange(run, f, now, true, err);
     }
 
     if (rc == MUTT_OK && f->used > 0) {
@@ -221,7 +224,7 @@ forwarder_drain(mutt_run_t *run, mutt_err_t *err)
     }
 
     if (rc == MUTT_OK && forwarder_exchanging(f)) {
-        rc = forwarder_end_exchange(run, f, now, err);
+        rc = forwarder_end_exchange(run, f, now, true, err);
     }
 
     if (rc != MUTT_OK) {

@@ -27,7 +27,7 @@
 
 /* An alert in hand. */
 typedef struct slot_s {
-    struct slot_s *next;  /* of those that are free, or done */
+    struct slot_s *next;  /* of those that are free, unsent or done */
     struct slot_s *older; /* its neighbours in the processing list */
     struct slot_s *newer;
     bool placed; /* it is in that list, as far as is known */
@@ -60,6 +60,8 @@ typedef struct {
     slot_t *oldest; /* of the processing list */
     slot_t *newest;
     size_t placed;
+    slot_t *unsent; /* in hand, the first to be sent */
+    slot_t *last_unsent;
     slot_t *done; /* to be settled */
     size_t n_done;
     mutt_usec_t done_at; /* since when there are some */
@@ -115,17 +117,19 @@ mutt_outbox_limits_t forwarder_limits(mutt_run_t *run);
 MUTT_CHECKED mutt_rc_t forwarder_begin_admit(mutt_run_t *run, forwarder_t *f,
                                              size_t room, mutt_err_t *err);
 
-/* Sends what has come. */
+/* Takes in hand what has come. */
 MUTT_CHECKED mutt_rc_t forwarder_end_admit(mutt_run_t *run, forwarder_t *f,
                                            mutt_usec_t now, mutt_err_t *err);
 
 /* send.c */
 
-/* Sends an alert of this worker's processing list; MUTT_NOMEM: the worker is
- * to end. */
-MUTT_CHECKED mutt_rc_t forwarder_take(mutt_run_t *run, forwarder_t *f,
-                                      mutt_str_t item, bool probe,
-                                      mutt_err_t *err);
+/* Takes an alert of this worker's processing list in hand, to be sent;
+ * MUTT_NOMEM: the worker is to end. */
+MUTT_CHECKED mutt_rc_t forwarder_take(forwarder_t *f, mutt_str_t item,
+                                      bool probe, mutt_err_t *err);
+
+/* Sends the first of those that are to be sent. */
+void forwarder_send_some(mutt_run_t *run, forwarder_t *f);
 
 /* judge.c */
 
@@ -167,9 +171,11 @@ MUTT_CHECKED mutt_rc_t forwarder_begin_exchange(mutt_run_t *run, forwarder_t *f,
 /* Whether one is out. */
 bool forwarder_exchanging(const forwarder_t *f);
 
-/* Takes the replies of the one that is out, waiting for them. */
+/* Takes the replies of the one that is out, those that are there or, if it is
+ * to wait, all; then none is out. */
 MUTT_CHECKED mutt_rc_t forwarder_end_exchange(mutt_run_t *run, forwarder_t *f,
-                                              mutt_usec_t now, mutt_err_t *err);
+                                              mutt_usec_t now, bool wait,
+                                              mutt_err_t *err);
 
 /* resume.c */
 

@@ -75,7 +75,7 @@ forwarder_resume(mutt_run_t *run, mutt_err_t *err)
         if (slots[i] != NULL) {
             forwarder_place(f, slots[i]);
         } else {
-            rc = forwarder_take(run, f, items[i], false, err);
+            rc = forwarder_take(f, items[i], false, err);
         }
     }
 

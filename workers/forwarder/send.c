@@ -1,4 +1,12 @@
+/*
+ * Sending.  What has come together is sent a few at a time, and between them
+ * requests go on: the webhook has work while the rest is made ready, and its
+ * answers do not wait for that.
+ */
+
 #include "forwarder.h"
+
+#define AT_A_TIME 8
 
 
 static void
@@ -39,8 +47,7 @@ send_alert(mutt_run_t *run, forwarder_t *f, slot_t *slot)
 /* Nobody recovers what is in the list of one that lives, so without memory
  * for it this one ends. */
 mutt_rc_t
-forwarder_take(mutt_run_t *run, forwarder_t *f, mutt_str_t item, bool probe,
-               mutt_err_t *err)
+forwarder_take(forwarder_t *f, mutt_str_t item, bool probe, mutt_err_t *err)
 {
     slot_t *slot = forwarder_take_slot(f, item);
 
@@ -49,8 +56,28 @@ forwarder_take(mutt_run_t *run, forwarder_t *f, mutt_str_t item, bool probe,
     }
 
     slot->probe = probe;
+    slot->next = NULL;
     forwarder_place(f, slot);
-    send_alert(run, f, slot);
+
+    if (f->unsent == NULL) {
+        f->unsent = slot;
+    } else {
+        f->last_unsent->next = slot;
+    }
+
+    f->last_unsent = slot;
 
     return MUTT_OK;
+}
+
+
+void
+forwarder_send_some(mutt_run_t *run, forwarder_t *f)
+{
+    for (int i = 0; i < AT_A_TIME && f->unsent != NULL; i++) {
+        slot_t *slot = f->unsent;
+
+        f->unsent = slot->next;
+        send_alert(run, f, slot);
+    }
 }
