@@ -26,6 +26,9 @@ using namespace simdjson;
 /* how many names are compared pair by pair before sorting pays */
 #define FEW_NAMES 16
 
+/* among so many marks that few names ever share one */
+#define MARK_BITS 10
+
 struct mutt_json_reader_s {
     ondemand::parser parser;
     std::vector<char> input;
@@ -230,6 +233,61 @@ trim_end(std::string_view s)
 }
 
 
+/* Equal names have the same mark, and few others have. */
+size_t
+mark_of(std::string_view name)
+{
+    if (name.empty()) {
+        return 0;
+    }
+
+    uint32_t of = (uint32_t) name.size() << 24 |
+                  (uint32_t) (unsigned char) name[name.size() / 2] << 16 |
+                  (uint32_t) (unsigned char) name.front() << 8 |
+                  (uint32_t) (unsigned char) name.back();
+
+    return of * 2654435769u >> (32 - MARK_BITS);
+}
+
+
+/* False also where names are unique, but their marks are not. */
+bool
+marks_are_unique(const std::string_view *names, size_t n)
+{
+    uint64_t seen[(1 << MARK_BITS) / 64] = {};
+
+    for (size_t i = 0; i < n; i++) {
+        size_t mark = mark_of(names[i]);
+        uint64_t bit = (uint64_t) 1 << (mark % 64);
+
+        if ((seen[mark / 64] & bit) != 0) {
+            return false;
+        }
+
+        seen[mark / 64] |= bit;
+    }
+
+    return true;
+}
+
+
+bool
+few_are_unique(const std::string_view *names, size_t n)
+{
+    if (marks_are_unique(names, n)) {
+        return true;
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        if (std::find(names + i + 1, names + n, names[i]) != names + n) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 bool
 check_duplicates(mutt_json_reader_s *r, size_t first, const char *at)
 {
@@ -237,10 +295,8 @@ check_duplicates(mutt_json_reader_s *r, size_t first, const char *at)
     auto end = r->names.end();
 
     if (end - begin <= FEW_NAMES) {
-        for (auto a = begin; a != end; ++a) {
-            if (std::find(a + 1, end, *a) != end) {
-                return fail(r, MUTT_JSON_REFUSED, at);
-            }
+        if (!few_are_unique(r->names.data() + first, r->names.size() - first)) {
+            return fail(r, MUTT_JSON_REFUSED, at);
         }
 
     } else {
