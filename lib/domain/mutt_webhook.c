@@ -1,17 +1,15 @@
 #include "mutt_webhook.h"
 
 #include <stddef.h>
-#include <stdio.h>
 
 #include "core/mutt_uuid.h"
 #include "mutt_alert.h"
 #include "mutt_event.h"
 #include "mutt_fold.h"
 
-#define BODY_SLACK 8192
-
-/* what a body has that its alert has not, mostly */
+/* what a body has that its alert has not, at most */
 #define BODY_MORE 1024
+#define KEY_MORE 32
 
 /* A string of the alert. */
 typedef struct {
@@ -230,20 +228,57 @@ write_body(mutt_buf_t *b, const parts_t *parts, int64_t rule_id,
 }
 
 
+/* A buffer of the pool that does not grow; without memory it has no room. */
+static mutt_buf_t
+room_for(mutt_pool_t *pool, size_t size)
+{
+    char *data = mutt_pool_alloc(pool, size);
+
+    if (data == NULL) {
+        size = 0;
+    }
+
+    return (mutt_buf_t) { .data = data, .size = size, .max = size };
+}
+
+
+/* What was written, and a NUL behind it; without data if it had no room. */
+static mutt_str_t
+end_of(mutt_buf_t *b)
+{
+    size_t len = b->len;
+
+    mutt_buf_add(b, "", 1);
+
+    return (mutt_str_t) { mutt_buf_ok(b) ? b->data : NULL, len };
+}
+
+
 static mutt_str_t
 key_of(const parts_t *parts, int64_t rule_id, mutt_pool_t *pool)
 {
     mutt_str_t id = parts->event_id.text;
-    char key[MUTT_UUID_LEN + 32];
 
     if (rule_id == 0) {
         return mutt_pool_dup(pool, id);
     }
 
-    (void) snprintf(key, sizeof(key), "%.*s:%lld", MUTT_STR_ARG(id),
-                    (long long) rule_id);
+    mutt_buf_t key = room_for(pool, id.len + KEY_MORE);
 
-    return mutt_pool_dup(pool, mutt_str(key));
+    mutt_buf_add_str(&key, id);
+    MUTT_BUF_LIT(&key, ":");
+    mutt_buf_add_int(&key, rule_id);
+
+    return end_of(&key);
+}
+
+
+/* Host and event id are in a body twice, all else of the alert at most once. */
+static mutt_buf_t
+room_for_body(const parts_t *parts, mutt_str_t element, mutt_pool_t *pool)
+{
+    return room_for(pool, element.len + parts->hostname.json.len +
+                              parts->event_id.json.len + BODY_MORE);
 }
 
 
@@ -274,13 +309,7 @@ mutt_webhook_read(mutt_json_reader_t *reader, mutt_str_t element,
 
     int64_t rule_id = mutt_str_count(parts.rule_id);
     mutt_usec_t received_at = time_of(&parts.received_at);
-    mutt_buf_t body;
-
-    mutt_buf_init(&body, element.len * 8 + BODY_SLACK);
-
-    /* mostly enough, and grown where it is not */
-    (void) mutt_buf_reserve(&body, element.len + BODY_MORE);
-
+    mutt_buf_t body = room_for_body(&parts, element, pool);
     bool written = write_body(&body, &parts, rule_id, received_at);
     mutt_delivery_t d = {
         .attempts = mutt_str_count(parts.attempts),
@@ -289,10 +318,8 @@ mutt_webhook_read(mutt_json_reader_t *reader, mutt_str_t element,
         .correlation_id = mutt_pool_dup(pool, parts.correlation_id.text),
         .traceparent = mutt_pool_dup(pool, parts.traceparent.text),
         .idempotency_key = key_of(&parts, rule_id, pool),
-        .body = mutt_pool_dup(pool, mutt_buf_str(&body)),
+        .body = end_of(&body),
     };
-
-    mutt_buf_done(&body);
 
     if (!written || d.event_id.data == NULL || d.correlation_id.data == NULL ||
         d.traceparent.data == NULL || d.idempotency_key.data == NULL ||

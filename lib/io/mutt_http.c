@@ -14,6 +14,9 @@
 #define HEADER_MAX 8192
 #define HEADER_FIRST 64
 
+/* whether it may send a body that is longer libcurl would ask first */
+#define UNASKED_MAX (1024 * 1024)
+
 /* what libcurl gives a connection unless it is told */
 #define CONNECT_MS 300000L
 
@@ -466,6 +469,7 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
 {
     const char *type =
         request->type == NULL ? "application/json" : request->type;
+    bool asks = !get && request->body.len > UNASKED_MAX;
     const char *const values[HEADERS] = {
         [HEADER_KEY] = value_of(request->idempotency_key),
         [HEADER_AUTHORIZATION] = value_of(request->authorization),
@@ -475,7 +479,7 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
         [HEADER_IF_MATCH] = value_of(request->if_match),
         [HEADER_TYPE] = get ? NULL : type,
         /* nobody waits to be told to go on */
-        [HEADER_EXPECT] = get ? NULL : "",
+        [HEADER_EXPECT] = asks ? "" : NULL,
     };
 
     call->data = request->data;

@@ -8,6 +8,8 @@
 
 #define PAYLOAD_MAX (64u << 20)
 
+#define REASON_MAX 32
+
 /* a 429 that does not say for how long */
 #define LIMITED_MS 1000
 
@@ -134,7 +136,7 @@ try_other_key(mutt_run_t *run, forwarder_t *f, int used)
 static void
 decide_refused(mutt_run_t *run, forwarder_t *f, slot_t *slot, long status)
 {
-    char reason[32];
+    char reason[REASON_MAX];
 
     (void) snprintf(reason, sizeof(reason), "http_%ld", status);
     forwarder_decide(f, slot, MUTT_SENT_DLQ, MUTT_SIGN_NONE);
@@ -150,21 +152,37 @@ decide_refused(mutt_run_t *run, forwarder_t *f, slot_t *slot, long status)
 }
 
 
+/* Why an alert is not delivered. */
+static void
+say_why(const mutt_http_done_t *done, char reason[REASON_MAX])
+{
+    switch (done->send) {
+    case MUTT_SEND_TIMEOUT:
+        (void) snprintf(reason, REASON_MAX, "timeout");
+        break;
+    case MUTT_SEND_CONNECT:
+        (void) snprintf(reason, REASON_MAX, "connect");
+        break;
+    case MUTT_SEND_ANSWERED:
+        (void) snprintf(reason, REASON_MAX, "http_%ld", done->status);
+        break;
+    }
+}
+
+
 void
 forwarder_judge(mutt_run_t *run, forwarder_t *f, const mutt_http_done_t *done)
 {
     slot_t *slot = done->data;
     mutt_outcome_t outcome = mutt_outcome_of(done->send, done->status);
-    char reason[32] = "connect";
+    char reason[REASON_MAX] = "";
 
     MUTT_PASS("forwarder.answered");
     forwarder_count(run, done, outcome);
     forwarder_end_span(run, slot, done, outcome);
 
-    if (done->send == MUTT_SEND_TIMEOUT) {
-        (void) snprintf(reason, sizeof(reason), "timeout");
-    } else if (done->send == MUTT_SEND_ANSWERED) {
-        (void) snprintf(reason, sizeof(reason), "http_%ld", done->status);
+    if (outcome != MUTT_OUTCOME_DELIVERED) {
+        say_why(done, reason);
     }
 
     switch (outcome) {
