@@ -21,7 +21,6 @@
 
 #define POOL_BLOCK (1 << 20)
 #define PAYLOAD_MAX (1u << 30)
-#define KEY_MAX 8192
 
 /* between two looks at lease and depths */
 #define TICK (500 * 1000)
@@ -59,7 +58,7 @@ typedef struct {
     mutt_slo_eval_t *slo; /* NULL: no Prometheus */
 
     mutt_http_t *http; /* NULL: no health URL */
-    char authorization[2][KEY_MAX];
+    char authorization[2][MUTT_HTTP_BEARER_MAX];
     int key; /* the one that worked last */
     bool probing;
     bool webhook_ok;
@@ -70,17 +69,6 @@ static const char *const names[] = {
     [MUTT_REPLAY_EVENTS] = "alerter",
     [MUTT_REPLAY_ALERTS] = "moog",
 };
-
-
-static void
-set_key(char out[KEY_MAX], const char *key)
-{
-    out[0] = '\0';
-
-    if (key[0] != '\0') {
-        (void) snprintf(out, KEY_MAX, "Bearer %s", key);
-    }
-}
 
 
 static mutt_rc_t
@@ -109,8 +97,10 @@ set_up_probe(const mutt_settings_t *s, remediation_t *r, mutt_err_t *err)
     };
 
     r->webhook_ok = options.url[0] == '\0';
-    set_key(r->authorization[0], mutt_set_text(s, MUTT_SET_MOOG_API_KEY));
-    set_key(r->authorization[1], mutt_set_text(s, MUTT_SET_MOOG_API_KEY_NEXT));
+    mutt_http_bearer(r->authorization[0],
+                     mutt_set_text(s, MUTT_SET_MOOG_API_KEY));
+    mutt_http_bearer(r->authorization[1],
+                     mutt_set_text(s, MUTT_SET_MOOG_API_KEY_NEXT));
 
     return r->webhook_ok ? MUTT_OK : mutt_http_create(&options, &r->http, err);
 }

@@ -188,6 +188,17 @@ mutt_http_check_url(const char *url, const char *name, mutt_err_t *err)
 }
 
 
+void
+mutt_http_bearer(char out[MUTT_HTTP_BEARER_MAX], const char *key)
+{
+    out[0] = '\0';
+
+    if (key[0] != '\0') {
+        (void) snprintf(out, MUTT_HTTP_BEARER_MAX, "Bearer %s", key);
+    }
+}
+
+
 /* For all requests that go there; NULL: each parses it, and tells why not. */
 static CURLU *
 parse_url(const char *text)

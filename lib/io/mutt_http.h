@@ -18,6 +18,9 @@
 /* A longer body is not read on. */
 #define MUTT_HTTP_KEEP_MAX 65536
 
+/* The longest value of an Authorization header, with its end. */
+#define MUTT_HTTP_BEARER_MAX 8192
+
 typedef struct mutt_http_s mutt_http_t;
 
 /* Takes a piece of a response as it arrives; false ends the request. */
@@ -66,6 +69,9 @@ typedef struct {
  */
 MUTT_CHECKED mutt_rc_t mutt_http_check_url(const char *url, const char *name,
                                            mutt_err_t *err);
+
+/* Writes what an Authorization header says for a key; "" for none. */
+void mutt_http_bearer(char out[MUTT_HTTP_BEARER_MAX], const char *key);
 
 /* A handle for one URL, which has been checked. */
 MUTT_CHECKED mutt_rc_t mutt_http_create(const mutt_http_options_t *options,

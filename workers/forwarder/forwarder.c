@@ -11,22 +11,7 @@
 
 #include "forwarder.h"
 
-#include <stdio.h>
-
-#define POOL_BLOCK 16384
-
 #define DUE_EVERY (100 * 1000)
-
-
-static void
-set_key(char out[KEY_MAX], const char *key)
-{
-    out[0] = '\0';
-
-    if (key[0] != '\0') {
-        (void) snprintf(out, KEY_MAX, "Bearer %s", key);
-    }
-}
 
 
 static mutt_rc_t
@@ -66,8 +51,10 @@ forwarder_setup(mutt_run_t *run, mutt_err_t *err)
     f->names.queue = mutt_str(mutt_set_text(s, MUTT_SET_ALERT_QUEUE_NAME));
     f->names.dlq = mutt_str(mutt_set_text(s, MUTT_SET_MOOG_DLQ_NAME));
     f->names.dead = mutt_str(mutt_set_text(s, MUTT_SET_DEAD_LETTER_QUEUE));
-    set_key(f->authorization[0], mutt_set_text(s, MUTT_SET_MOOG_API_KEY));
-    set_key(f->authorization[1], mutt_set_text(s, MUTT_SET_MOOG_API_KEY_NEXT));
+    mutt_http_bearer(f->authorization[0],
+                     mutt_set_text(s, MUTT_SET_MOOG_API_KEY));
+    mutt_http_bearer(f->authorization[1],
+                     mutt_set_text(s, MUTT_SET_MOOG_API_KEY_NEXT));
 
     if (f->reader == NULL || f->pool == NULL) {
         return mutt_fail(err, MUTT_NOMEM, "out of memory at start");

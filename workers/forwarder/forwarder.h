@@ -18,7 +18,9 @@
  * that it has settled nothing */
 #define INFLIGHT 1024
 #define SLOTS (2 * INFLIGHT)
-#define KEY_MAX 8192
+
+/* of a pool: an alert of usual size and its body go in */
+#define POOL_BLOCK 16384
 
 /* between two looks at an empty or held queue: first for as long as alerts came
  * a short while ago */
@@ -52,7 +54,7 @@ typedef struct {
     mutt_json_reader_t *reader;
     mutt_pool_t *pool; /* of one turn */
     mutt_outbox_names_t names;
-    char authorization[2][KEY_MAX];
+    char authorization[2][MUTT_HTTP_BEARER_MAX];
     int key; /* the one that worked last */
     slot_t slots[SLOTS];
     slot_t *free;

@@ -2,8 +2,6 @@
 
 #include "core/mutt_failpoint.h"
 
-#define POOL_BLOCK 16384
-
 
 slot_t *
 forwarder_take_slot(forwarder_t *f, mutt_str_t item)
