@@ -105,6 +105,16 @@ state_of(mutt_run_t *run, const retention_t *r)
 
 
 static void
+begin_run(retention_t *r, const mutt_retention_policy_t *policy)
+{
+    r->policy = *policy;
+    r->running = true;
+    r->began = mutt_time_mono();
+    mutt_retention_begin(r->retention, policy);
+}
+
+
+static void
 end_run(mutt_run_t *run, retention_t *r)
 {
     uint64_t *m = mutt_run_metrics(run);
@@ -138,19 +148,17 @@ retention_turn(mutt_run_t *run, mutt_err_t *err)
 {
     retention_t *r = mutt_run_ctx(run);
 
-    if (!r->running) {
-        mutt_retention_policy_t policy =
-            mutt_retention_policy(mutt_run_settings(run));
+    mutt_retention_policy_t policy =
+        mutt_retention_policy(mutt_run_settings(run));
 
-        if (!is_due(run, r, &policy)) {
-            mutt_run_sleep(run, TICK);
-            return MUTT_AGAIN;
-        }
+    if (!r->running && !is_due(run, r, &policy)) {
+        mutt_run_sleep(run, TICK);
+        return MUTT_AGAIN;
+    }
 
-        r->policy = policy;
-        r->running = true;
-        r->began = mutt_time_mono();
-        mutt_retention_begin(r->retention, &policy);
+    /* a run that waits or takes hours deletes nothing by a policy of before */
+    if (!r->running || !is_same(&policy, &r->policy)) {
+        begin_run(r, &policy);
     }
 
     mutt_rc_t rc = mutt_retention_step(r->retention, mutt_run_redis(run), err);
