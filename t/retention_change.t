@@ -73,4 +73,11 @@ is(metric('mutt_retention_policy_days{type="event_audit"}'), 1000,
     'and the policy that was applied is told');
 is(rows('config_audit_log'), 0, 'what is to go by both goes');
 
+# What is stored applies from the start, however long it takes to be read.
+$t->stop('retention');
+$t->start('retention', MUTT_FAIL => 'settings.read=sleep:700');
+$t->wait_for(sub { metric('mutt_retention_enforcement_duration_seconds') > 0 },
+    30, 'started again, it runs');
+is(rows('event_audit_log'), 1, 'by the stored policy, not by the default');
+
 $t->done();

@@ -26,6 +26,7 @@ struct mutt_run_s {
     void *ctx;
     mutt_settings_t *base;    /* defaults and environment */
     mutt_settings_t *current; /* of this turn; the main thread's */
+    bool settled; /* what is stored was read before it; the main thread's */
     mutt_log_t *log;
     uint64_t *metrics;
     mutt_tracer_t *tracer; /* NULL: tracing is off */
@@ -41,6 +42,7 @@ struct mutt_run_s {
 
     pthread_mutex_t lock;  /* guards what follows */
     mutt_settings_t *next; /* newer than current; NULL: none */
+    bool fetched;          /* stored settings have been read once */
     mutt_run_check_t checks[MUTT_RUN_CHECKS];
     size_t n_checks;
     char token[32]; /* of the queue, for the heartbeat */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/mutt_failpoint.h"
 #include "domain/mutt_keys.h"
 #include "io/mutt_janitor.h"
 #include "mutt_run.h"
@@ -94,22 +95,26 @@ keep_values(side_t *s, const mutt_reply_t *reply, size_t n)
 }
 
 
-/* Hands a new set of settings to the main thread, if anything differs. */
-static void
+/* Hands a new set of settings to the main thread, if anything differs; false
+ * when there is no memory for it. */
+static bool
 publish(side_t *s, const mutt_reply_t *reply, size_t n)
 {
     mutt_run_t *run = s->run;
     size_t bad = 0;
 
-    if (reply->type != MUTT_REPLY_ARRAY || reply->n != n ||
-        same_values(s, reply, n) || !keep_values(s, reply, n)) {
-        return;
+    if (same_values(s, reply, n)) {
+        return true;
+    }
+
+    if (!keep_values(s, reply, n)) {
+        return false;
     }
 
     mutt_settings_t *next = mutt_settings_apply(run->base, s->values, &bad);
 
     if (next == NULL) {
-        return;
+        return false;
     }
 
     if (bad > 0) {
@@ -125,6 +130,25 @@ publish(side_t *s, const mutt_reply_t *reply, size_t n)
     mutt_metric_set(run->metrics, MUTT_M_CONFIG_GENERATION_ALL,
                     (double) ++s->generation);
     wake_main(run);
+
+    return true;
+}
+
+
+/* What is stored is known, so that the main thread may begin. */
+static void
+let_begin(mutt_run_t *run)
+{
+    (void) pthread_mutex_lock(&run->lock);
+
+    bool first = !run->fetched;
+
+    run->fetched = true;
+    (void) pthread_mutex_unlock(&run->lock);
+
+    if (first) {
+        wake_main(run);
+    }
 }
 
 
@@ -138,6 +162,7 @@ fetch_settings(side_t *s, mutt_err_t *err)
     const mutt_reply_t *reply;
 
     argv[0] = MUTT_STR("MGET");
+    MUTT_PASS("settings.read");
 
     for (size_t i = 0; i < n; i++) {
         (void) snprintf(names[i], sizeof(names[i]), "%s%s",
@@ -148,11 +173,19 @@ fetch_settings(side_t *s, mutt_err_t *err)
 
     mutt_rc_t rc = mutt_redis_call(s->redis, n + 1, argv, 0, &reply, err);
 
-    if (rc == MUTT_OK) {
-        publish(s, reply, n);
+    if (rc != MUTT_OK) {
+        return rc;
     }
 
-    return rc;
+    if (reply->type != MUTT_REPLY_ARRAY || reply->n != n) {
+        return mutt_fail(err, MUTT_UNAVAIL, "redis: no stored settings");
+    }
+
+    if (publish(s, reply, n)) {
+        let_begin(s->run);
+    }
+
+    return MUTT_OK;
 }
 
 

@@ -10,7 +10,9 @@
 #include "core/mutt_uuid.h"
 #include "mutt_run.h"
 
-#define IDLE_WAIT_MAX (50 * 1000)
+/* between two looks at whether the stored settings are read */
+#define SETTINGS_WAIT (50 * 1000)
+
 #define BACKOFF_FIRST (50 * 1000)
 #define BACKOFF_LAST (5 * MUTT_USEC_SEC)
 
@@ -128,6 +130,7 @@ take_settings(mutt_run_t *run)
     mutt_settings_t *next = run->next;
 
     run->next = NULL;
+    run->settled = run->fetched;
     (void) pthread_mutex_unlock(&run->lock);
 
     if (next == NULL) {
@@ -228,7 +231,17 @@ turn(mutt_run_t *run, loop_t *loop, mutt_err_t *err)
         rc = mutt_redis_connect(run->redis, err);
     }
 
-    return rc == MUTT_OK ? run->worker->turn(run, err) : rc;
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    /* a default may say the opposite of what is stored */
+    if (!run->settled) {
+        mutt_run_sleep(run, SETTINGS_WAIT);
+        return MUTT_AGAIN;
+    }
+
+    return run->worker->turn(run, err);
 }
 
 
