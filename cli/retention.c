@@ -20,13 +20,14 @@ const muttdev_command_t muttdev_retention = {
     .name = "retention",
     .synopsis = "[--dry-run]",
     .summary = "archive and delete what is due, once",
-    .help = "\n"
-            "Does what mutt-retention does, with the settings of the\n"
-            "environment and their defaults, not those stored in Redis; while\n"
-            "a mutt-retention works on the same database it says so and ends.\n"
-            "DATABASE_URL must be of a role that may. --dry-run only tells.\n"
-            "\n"
-            "Exit status: 0 done, 1 a task failed, 2 usage.\n",
+    .help =
+        "\n"
+        "Does what mutt-retention does, by the stored settings, else those\n"
+        "of the environment, else their defaults; while a mutt-retention\n"
+        "works on the same database it says so and ends.\n"
+        "DATABASE_URL must be of a role that may. --dry-run only tells.\n"
+        "\n"
+        "Exit status: 0 done, 1 a task failed, 2 usage.\n",
     .own = takes,
     .run = run,
 };
@@ -73,7 +74,6 @@ run_once(const mutt_settings_t *settings, bool dry)
     mutt_err_t err = { 0 };
     uint64_t *metrics = calloc(mutt_metrics_slots(), sizeof(uint64_t));
     mutt_redis_t *redis = mutt_redis_create(settings, "muttdev");
-    mutt_retention_policy_t policy = mutt_retention_policy(settings);
     mutt_retention_t *retention = NULL;
     bool ok = false;
 
@@ -87,7 +87,7 @@ run_once(const mutt_settings_t *settings, bool dry)
     } else if (mutt_redis_connect(redis, &err) != MUTT_OK) {
         (void) api_store_failed(&muttdev_retention, &err);
     } else {
-        mutt_retention_begin(retention, &policy);
+        mutt_retention_begin(retention);
         ok = go(retention, redis);
     }
 

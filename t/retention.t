@@ -214,6 +214,7 @@ $t->kill('retention2');
 
 $t->stop('retention');
 $t->redis('del', 'mutt:config:event_retention_days');
+$t->sql('DELETE FROM dynamic_config');
 rows_at(4, month(8));
 $t->sql("SELECT create_archive_partition(" . month(8) . ")");
 $t->sql("INSERT INTO $archive ($columns, archived_from_partition) SELECT

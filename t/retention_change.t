@@ -80,4 +80,42 @@ $t->wait_for(sub { metric('mutt_retention_enforcement_duration_seconds') > 0 },
     30, 'started again, it runs');
 is(rows('event_audit_log'), 1, 'by the stored policy, not by the default');
 
+# Redis may have lost what is stored; PostgreSQL has not.
+$t->redis('del', 'mutt:config:event_retention_days');
+my $before = metric('mutt_retention_last_run_timestamp');
+$t->wait_for(sub { metric('mutt_retention_last_run_timestamp') > $before }, 30,
+    'a Redis that is empty is news');
+is(rows('event_audit_log'), 1, 'and no reason to go by the default');
+is(metric('mutt_retention_policy_days{type="event_audit"}'), 1000,
+    'nor is it said so');
+
+# Who may not read what is stored deletes nothing.
+$t->stop('retention');
+$t->sql('REVOKE SELECT ON dynamic_config FROM mutt_retention');
+$t->sql('DELETE FROM dynamic_config');
+$t->start('retention');
+$t->wait_for(sub { metric('mutt_retention_errors_total{task="policy"}') > 0 },
+    30, 'a policy that is not known is a failure');
+$t->wait_for(sub { metric('mutt_retention_enforcement_duration_seconds') > 0 },
+    30, 'of a run');
+is(rows('event_audit_log'), 1, 'that has deleted nothing');
+$t->stop('retention');
+$t->sql('GRANT SELECT ON dynamic_config TO mutt_retention');
+
+# A run by hand goes by what is stored too.
+$t->sql("INSERT INTO dynamic_config (key, value, updated_by)
+    VALUES ('event_retention_days', '1000', 'test')");
+
+sub by_hand {
+    local %ENV = (%ENV, $t->part_env('retention'));
+
+    return scalar `"$t->{build}/muttdev" retention 2>&1`;
+}
+
+by_hand();
+is(rows('event_audit_log'), 1, 'what is to be kept by it is kept');
+$t->sql('DELETE FROM dynamic_config');
+by_hand();
+is(rows('event_audit_log'), 0, 'and by the default it goes');
+
 $t->done();

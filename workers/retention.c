@@ -22,7 +22,7 @@
 
 typedef struct {
     mutt_retention_t *retention;
-    mutt_retention_policy_t policy; /* of the last run */
+    mutt_retention_policy_t policy; /* as told when the last run began */
     bool running;
     mutt_usec_t began;
     mutt_usec_t ended; /* 0: no run yet */
@@ -100,7 +100,7 @@ state_of(mutt_run_t *run, const retention_t *r)
         return "dry run";
     }
 
-    return r->policy.enforced ? "ok" : "switched off";
+    return mutt_retention_enforced(r->retention) ? "ok" : "switched off";
 }
 
 
@@ -110,7 +110,7 @@ begin_run(retention_t *r, const mutt_retention_policy_t *policy)
     r->policy = *policy;
     r->running = true;
     r->began = mutt_time_mono();
-    mutt_retention_begin(r->retention, policy);
+    mutt_retention_begin(r->retention);
 }
 
 
@@ -132,7 +132,7 @@ end_run(mutt_run_t *run, retention_t *r)
         mutt_metric_set(m, MUTT_M_RETENTION_RUN_AT_ALL, now);
     }
 
-    if (!r->failed && r->policy.enforced && !dry) {
+    if (!r->failed && mutt_retention_enforced(r->retention) && !dry) {
         mutt_metric_set(m, MUTT_M_CLEANUP_RUN_AT_ALL, now);
     }
 

@@ -46,6 +46,7 @@ struct mutt_retention_s {
     mutt_retention_policy_t policy;
     size_t task;
     bool failed;
+    bool unknown;       /* the policy, or the time */
     mutt_usec_t now;    /* by PostgreSQL */
     mutt_usec_t cutoff; /* of dead letters */
     int64_t shown;      /* months that a dry run has told of */
@@ -180,6 +181,71 @@ ask_number(mutt_retention_t *r, mutt_sql_t statement, size_t n,
     }
 
     return rc;
+}
+
+
+/* A stored setting, as one of those that are live. */
+static void
+keep_stored(mutt_str_t *values, const char *key, const char *value)
+{
+    size_t n;
+    const mutt_setting_t *live = mutt_settings_live(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(mutt_setting_rows[live[i]].name, key) == 0) {
+            values[i] = mutt_str(value);
+        }
+    }
+}
+
+
+static void
+tell_policy(const mutt_retention_t *r)
+{
+    mutt_metric_set(r->metrics, MUTT_M_RETENTION_POLICY_EVENTS,
+                    (double) r->policy.event_days);
+    mutt_metric_set(r->metrics, MUTT_M_RETENTION_POLICY_ARCHIVE,
+                    (double) r->policy.archive_years * 365);
+    mutt_metric_set(r->metrics, MUTT_M_RETENTION_POLICY_CHANGES,
+                    (double) r->policy.change_days);
+    mutt_metric_set(r->metrics, MUTT_M_RETENTION_POLICY_LETTERS,
+                    (double) r->policy.letter_days);
+}
+
+
+/* Redis' mirror of it may be empty, and the defaults are no policy then. */
+static mutt_rc_t
+read_policy(mutt_retention_t *r, mutt_redis_t *redis, mutt_err_t *err)
+{
+    mutt_str_t values[MUTT_SETTING_COUNT] = { 0 };
+    mutt_rows_t *rows;
+    size_t bad = 0;
+    mutt_rc_t rc = ask(r, MUTT_SQL_TEXT_RETENTION_POLICY, 0, NULL, &rows, err);
+
+    (void) redis;
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    for (size_t i = 0; i < mutt_rows_count(rows); i++) {
+        keep_stored(values, mutt_rows_get(rows, i, 0),
+                    mutt_rows_get(rows, i, 1));
+    }
+
+    mutt_settings_t *stored = mutt_settings_apply(r->settings, values, &bad);
+
+    mutt_rows_free(rows);
+
+    if (stored == NULL) {
+        return mutt_fail(err, MUTT_NOMEM, "out of memory for the policy");
+    }
+
+    r->policy = mutt_retention_policy(stored);
+    mutt_settings_destroy(stored);
+    tell_policy(r);
+
+    return MUTT_AGAIN;
 }
 
 
@@ -602,6 +668,7 @@ static const struct {
     mutt_series_t errors;
     int cleanup; /* a series of errors besides; -1: none */
 } tasks[] = {
+    { "policy", read_policy, false, MUTT_M_RETENTION_ERRORS_POLICY, -1 },
     { "clock", look_at_clocks, false, MUTT_M_RETENTION_ERRORS_CLOCK, -1 },
     { "partitions", make_partitions, false, MUTT_M_RETENTION_ERRORS_PARTITIONS,
       -1 },
@@ -618,25 +685,20 @@ static const struct {
 
 #define N_TASKS (sizeof(tasks) / sizeof(tasks[0]))
 
+/* without the policy or the time nothing is deleted */
+#define N_NEEDED 2
+
 
 void
-mutt_retention_begin(mutt_retention_t *r, const mutt_retention_policy_t *policy)
+mutt_retention_begin(mutt_retention_t *r)
 {
-    r->policy = *policy;
+    r->policy = mutt_retention_policy(r->settings);
     r->task = 0;
     r->failed = false;
+    r->unknown = false;
     r->shown = 0;
     r->month.open = false;
     r->prune = (mutt_prune_t) { 0 };
-
-    mutt_metric_set(r->metrics, MUTT_M_RETENTION_POLICY_EVENTS,
-                    (double) policy->event_days);
-    mutt_metric_set(r->metrics, MUTT_M_RETENTION_POLICY_ARCHIVE,
-                    (double) policy->archive_years * 365);
-    mutt_metric_set(r->metrics, MUTT_M_RETENTION_POLICY_CHANGES,
-                    (double) policy->change_days);
-    mutt_metric_set(r->metrics, MUTT_M_RETENTION_POLICY_LETTERS,
-                    (double) policy->letter_days);
 }
 
 
@@ -682,7 +744,7 @@ mutt_retention_step(mutt_retention_t *r, mutt_redis_t *redis, mutt_err_t *err)
         return MUTT_AGAIN;
     }
 
-    if (tasks[r->task].deletes && !r->policy.enforced) {
+    if (tasks[r->task].deletes && !mutt_retention_enforced(r)) {
         r->task++;
         return MUTT_OK;
     }
@@ -711,10 +773,7 @@ mutt_retention_skip(mutt_retention_t *r)
         mutt_metric_add(r->metrics, (mutt_series_t) tasks[r->task].cleanup, 1);
     }
 
-    /* who does not know the time deletes nothing */
-    if (r->task == 0) {
-        r->policy.enforced = false;
-    }
+    r->unknown = r->unknown || r->task < N_NEEDED;
 
     r->month.open = false;
     r->failed = true;
@@ -740,4 +799,11 @@ bool
 mutt_retention_failed(const mutt_retention_t *r)
 {
     return r->failed;
+}
+
+
+bool
+mutt_retention_enforced(const mutt_retention_t *r)
+{
+    return r->policy.enforced && !r->unknown;
 }

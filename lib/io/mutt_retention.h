@@ -38,9 +38,14 @@ mutt_retention_create(const mutt_settings_t *settings, bool dry,
 /* Accepts NULL. */
 void mutt_retention_destroy(mutt_retention_t *retention);
 
-/* Begins a run. */
-void mutt_retention_begin(mutt_retention_t *retention,
-                          const mutt_retention_policy_t *policy);
+/*
+ * Begins a run.  Its policy is read from PostgreSQL, where what is stored is
+ * for sure, and without it nothing is deleted.
+ */
+void mutt_retention_begin(mutt_retention_t *retention);
+
+/* Whether the run deletes what is due. */
+bool mutt_retention_enforced(const mutt_retention_t *retention);
 
 /*
  * MUTT_OK: there is more.  MUTT_AGAIN: the run is over.  Anything else: a task
