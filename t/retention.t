@@ -224,6 +224,15 @@ $t->sql("INSERT INTO $archive ($columns, archived_from_partition) SELECT
 $t->sql("INSERT INTO config_audit_log (changed_at, changed_by, operation,
     table_name, record_key) VALUES (now() - interval '2 years', 'me', 'UPDATE',
     'teams', 'x')");
+
+# of an event that was replayed when its month was in the archive already
+rows_at(3, month(7));
+$t->sql("SELECT create_archive_partition(" . month(7) . ")");
+$t->sql("INSERT INTO $archive ($columns, archived_from_partition) SELECT
+    event_id, received_at, id + 1000000, event_timestamp, hostname,
+    matched_rule_id, handling_decision, forwarded_to_moog, raw_message,
+    correlation_id, 'x' FROM $live WHERE received_at >= " . month(7) . '
+    ORDER BY received_at LIMIT 1');
 $m = one_run();
 is(errors($m, 'archive'), 1, 'an archive with another row is an error');
 is($m->{'mutt_retention_cleanup_errors_total{type="event_audit"}'}, 1,
@@ -233,6 +242,9 @@ is(count("$live WHERE received_at < " . month(7)), 4, 'the month stays');
 like($t->log_of('retention'),
     qr/1 rows of event_audit_log_\d{4}_\d\d are not in the archive/,
     'the log says why');
+is(count("$live WHERE received_at >= " . month(7) . ' AND received_at < '
+    . month(6)), 0, 'another month goes, and with it a row that was written'
+    . ' again');
 is(count("config_audit_log WHERE record_key = 'x'"), 0, 'other tasks go on');
 $t->stop('retention');
 $t->sql("DELETE FROM $archive WHERE hostname = 'another'");

@@ -49,7 +49,7 @@ struct mutt_retention_s {
     bool unknown;       /* the policy, or the time */
     mutt_usec_t now;    /* by PostgreSQL */
     mutt_usec_t cutoff; /* of dead letters */
-    int64_t shown;      /* months that a dry run has told of */
+    int64_t passed;     /* months that stay: failed, or shown by a dry run */
     month_t month;
     mutt_prune_t prune;
 };
@@ -324,7 +324,7 @@ open_month(mutt_retention_t *r, mutt_err_t *err)
     month_t *m = &r->month;
     mutt_rc_t rc = ask(r, MUTT_SQL_TEXT_RETENTION_MONTH, 2,
                        (const char *[]) { number(days, r->policy.event_days),
-                                          number(offset, r->shown) },
+                                          number(offset, r->passed) },
                        &rows, err);
 
     if (rc != MUTT_OK) {
@@ -370,7 +370,7 @@ show_month(mutt_retention_t *r, mutt_err_t *err)
     if (rc == MUTT_OK) {
         say(r, "%s would be archived and dropped: %lld rows", r->month.name,
             (long long) n);
-        r->shown++;
+        r->passed++;
     }
 
     return rc;
@@ -696,7 +696,7 @@ mutt_retention_begin(mutt_retention_t *r)
     r->task = 0;
     r->failed = false;
     r->unknown = false;
-    r->shown = 0;
+    r->passed = 0;
     r->month.open = false;
     r->prune = (mutt_prune_t) { 0 };
 }
@@ -774,9 +774,15 @@ mutt_retention_skip(mutt_retention_t *r)
     }
 
     r->unknown = r->unknown || r->task < N_NEEDED;
-
-    r->month.open = false;
     r->failed = true;
+
+    /* one month that cannot go keeps no other from going */
+    if (tasks[r->task].run == archive && r->month.open) {
+        r->month.open = false;
+        r->passed++;
+        return;
+    }
+
     r->task++;
 }
 
