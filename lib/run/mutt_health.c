@@ -9,7 +9,7 @@
 
 #define BODY_MAX (1 << 20)
 
-/* the main loop may wait this long for PostgreSQL without being stuck */
+/* the main loop may do this long what is no wait for PostgreSQL */
 #define STUCK_SEC 60.0
 
 
@@ -19,6 +19,16 @@ loop_age(const mutt_run_t *run)
     mutt_usec_t at = __atomic_load_n(&run->turned_at, __ATOMIC_RELAXED);
 
     return (double) (mutt_time_mono() - at) / (double) MUTT_USEC_SEC;
+}
+
+
+/* A statement takes the time that it was given. */
+static bool
+is_stuck(const mutt_run_t *run, double age)
+{
+    int64_t ms = mutt_set_int(run->base, MUTT_SET_DB_TIMEOUT_MS);
+
+    return age >= STUCK_SEC + (double) ms / 1000;
 }
 
 
@@ -80,7 +90,7 @@ health(mutt_run_t *run, mutt_buf_t *b)
     (void) pthread_mutex_lock(&run->lock);
 
     double age = loop_age(run);
-    bool healthy = all_healthy(run) && age < STUCK_SEC;
+    bool healthy = all_healthy(run) && !is_stuck(run, age);
 
     mutt_buf_addf(b, "{\"status\":\"%s\",\"service\":\"%s\",\"version\":\"%s\"",
                   healthy ? "healthy" : "unhealthy", run->worker->service,
@@ -104,7 +114,7 @@ health(mutt_run_t *run, mutt_buf_t *b)
 static unsigned
 live(mutt_run_t *run, mutt_buf_t *b)
 {
-    bool turning = loop_age(run) < STUCK_SEC;
+    bool turning = !is_stuck(run, loop_age(run));
 
     mutt_buf_addf(b, "{\"status\":\"%s\"}\n", turning ? "live" : "stuck");
 
