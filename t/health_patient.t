@@ -13,6 +13,8 @@ use Test::More;
 my $t = Mutt::Test->new()->has(qw(redis postgres));
 my $clock = $t->shim('clock', 'retention');
 
+$t->proxy('postgres');
+
 $t->run();
 
 # a count of very many rows
@@ -43,5 +45,19 @@ $t->sql('CREATE OR REPLACE FUNCTION default_partition_rows() RETURNS bigint
 $t->sql("SELECT pg_terminate_backend(pid) $counting");
 $t->wait_for(sub { ($t->metrics('retention')
     ->{mutt_retention_last_run_timestamp} // 0) > 0 }, 30, 'it goes on');
+
+# One that takes too long, in a network where answers take a while, is a failure of its task, and of no other.
+$t->stop('retention');
+$t->sql('CREATE OR REPLACE FUNCTION create_audit_partition(month timestamptz)
+    RETURNS void LANGUAGE sql AS $$ SELECT pg_sleep(300) $$');
+$t->fault('postgres', 'delay', 50);
+$t->launch('retention', DB_TIMEOUT_MS => 4000);
+$t->wait_for(sub { ((eval { $t->metrics('retention') } // {})
+    ->{mutt_retention_enforcement_duration_seconds} // 0) > 0 }, 40,
+    'a run with a statement that takes too long ends');
+my $m = $t->metrics('retention');
+is($m->{'mutt_retention_errors_total{task="partitions"}'}, 1, 'it is counted');
+is($m->{'mutt_retention_errors_total{task="tables"}'}, 0, 'others are done');
+like($t->log_of('retention'), qr/the task partitions failed/, 'the log tells');
 
 $t->done();

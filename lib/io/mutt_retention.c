@@ -702,10 +702,15 @@ mutt_retention_begin(mutt_retention_t *r)
 }
 
 
-/* Connects, and sees that nobody else is at it. */
+/*
+ * Connects, and sees that nobody else is at it.  The server gives up before
+ * we do: what takes too long is then a failure of its task, where a silent
+ * server is an outage, which is waited for.
+ */
 static mutt_rc_t
 be_the_one(mutt_retention_t *r, mutt_err_t *err)
 {
+    char limit[NUMBER];
     mutt_rows_t *rows;
     mutt_rc_t rc =
         mutt_pg_connected(r->pg) ? MUTT_AGAIN : mutt_pg_connect(r->pg, err);
@@ -715,7 +720,11 @@ be_the_one(mutt_retention_t *r, mutt_err_t *err)
     }
 
     if (rc == MUTT_OK) {
-        rc = ask(r, MUTT_SQL_TEXT_RETENTION_LOCK, 0, NULL, &rows, err);
+        rc = ask(r, MUTT_SQL_TEXT_RETENTION_LOCK, 1,
+                 (const char *[]) { number(
+                     limit, mutt_set_int(r->settings, MUTT_SET_DB_TIMEOUT_MS) /
+                                4 * 3) },
+                 &rows, err);
     }
 
     if (rc != MUTT_OK) {
