@@ -15,6 +15,9 @@
 /* between two looks at whether a run is due */
 #define TICK (500 * 1000)
 
+/* between two looks at whether PostgreSQL is there */
+#define LOOK_EVERY (5 * MUTT_USEC_SEC)
+
 /* after a run that failed */
 #define RETRY_AFTER (60 * MUTT_USEC_SEC)
 
@@ -26,7 +29,8 @@ typedef struct {
     bool running;
     mutt_usec_t began;
     mutt_usec_t ended; /* 0: no run yet */
-    bool failed;       /* the last run */
+    mutt_usec_t looked;
+    bool failed; /* the last run */
 } retention_t;
 
 
@@ -143,6 +147,33 @@ end_run(mutt_run_t *run, retention_t *r)
 }
 
 
+/* Nothing is due: what /health says stays true, and the lock is held. */
+static mutt_rc_t
+idle(mutt_run_t *run, retention_t *r, mutt_err_t *err)
+{
+    mutt_usec_t now = mutt_time_mono();
+
+    mutt_run_sleep(run, TICK);
+
+    if (now - r->looked < LOOK_EVERY) {
+        return MUTT_AGAIN;
+    }
+
+    mutt_rc_t rc = mutt_retention_look(r->retention, err);
+
+    mutt_run_check(run, "postgresql", rc == MUTT_OK,
+                   rc == MUTT_OK ? "ok" : mutt_rc_word(rc));
+
+    if (rc != MUTT_OK) {
+        return rc;
+    }
+
+    r->looked = now;
+
+    return MUTT_AGAIN;
+}
+
+
 static mutt_rc_t
 retention_turn(mutt_run_t *run, mutt_err_t *err)
 {
@@ -152,8 +183,7 @@ retention_turn(mutt_run_t *run, mutt_err_t *err)
         mutt_retention_policy(mutt_run_settings(run));
 
     if (!r->running && !is_due(run, r, &policy)) {
-        mutt_run_sleep(run, TICK);
-        return MUTT_AGAIN;
+        return idle(run, r, err);
     }
 
     /* a run that waits or takes hours deletes nothing by a policy of before */

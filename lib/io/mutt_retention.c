@@ -773,6 +773,17 @@ mutt_retention_step(mutt_retention_t *r, mutt_redis_t *redis, mutt_err_t *err)
 }
 
 
+mutt_rc_t
+mutt_retention_look(mutt_retention_t *r, mutt_err_t *err)
+{
+    mutt_rc_t rc = be_the_one(r, err);
+
+    return rc == MUTT_OK
+               ? ask(r, MUTT_SQL_TEXT_RETENTION_LOOK, 0, NULL, NULL, err)
+               : rc;
+}
+
+
 void
 mutt_retention_skip(mutt_retention_t *r)
 {

@@ -56,6 +56,10 @@ MUTT_CHECKED mutt_rc_t mutt_retention_step(mutt_retention_t *retention,
                                            mutt_redis_t *redis,
                                            mutt_err_t *err);
 
+/* Between two runs: whether PostgreSQL answers, and lets this process do it. */
+MUTT_CHECKED mutt_rc_t mutt_retention_look(mutt_retention_t *retention,
+                                           mutt_err_t *err);
+
 /* Counts the task as failed, and goes on with the next. */
 void mutt_retention_skip(mutt_retention_t *retention);
 
