@@ -21,7 +21,7 @@ plan skip_all => 'no release build' unless -x "$root/build/mutt-sink";
 my $top = tempdir(CLEANUP => 1);
 my $first = "$top/first stack";
 my $second = "$top/second/" . 'long/' x 20 . 'stack';
-my $port = Mutt::Ports::take();
+our $port = Mutt::Ports::take();
 
 # PostgreSQL's user gets to the first stack, but not to the second.
 chmod 0711, $top;
@@ -182,6 +182,23 @@ stack($first, 'up');
 isnt(pids($first)->{alerter} // 0, $pids->{alerter},
     'up starts again what has died');
 
+# An attempt that fails leaves what ran before it.
+my $running = pids($first);
+
+kill 'KILL', delete $running->{alerter};
+
+for my $bad ([ 'http', 'INFO', 'a port that is none' ],
+    [ $port, 'LOUD', 'a part that cannot start' ])
+{
+    local $port = $bad->[0];
+    local $ENV{LOG_LEVEL} = $bad->[1];
+
+    stack($first, 'up');
+    isnt($?, 0, "with $bad->[2] up fails");
+    is_deeply(pids($first), $running, 'and stops nothing that it found');
+}
+
+stack($first, 'up');
 $pids = pids($first);
 
 # A process id that another process has by now is not ours.
