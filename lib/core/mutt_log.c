@@ -48,6 +48,7 @@ struct mutt_log_s {
     bool json;
     mutt_log_level_t least;
     uint64_t dropped;
+    bool cut; /* the last line has no end */
     char service[64];
     char version[64];
     char pod[NAME_SIZE];
@@ -234,18 +235,31 @@ add_record(const mutt_log_t *log, mutt_buf_t *b, line_t line)
 }
 
 
-/* Writes a line if the reader takes it now; a log must not stop its writer. */
-static void
-emit(mutt_log_t *log, mutt_str_t line)
+/* Writes what the reader takes now; a log must not stop its writer. */
+static bool
+offer(mutt_log_t *log, mutt_str_t text)
 {
     struct pollfd p = { .fd = log->fd, .events = POLLOUT };
 
-    if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0 &&
-        write(log->fd, line.data, line.len) == (ssize_t) line.len) {
-        log->dropped = 0;
-    } else {
-        log->dropped++;
+    if (poll(&p, 1, 0) != 1 || (p.revents & POLLOUT) == 0) {
+        return false;
     }
+
+    ssize_t n = write(log->fd, text.data, text.len);
+
+    log->cut = n > 0 ? n < (ssize_t) text.len : log->cut;
+
+    return n == (ssize_t) text.len;
+}
+
+
+/* Behind a line that a full disk has cut, the next begins a line of its own. */
+static void
+emit(mutt_log_t *log, mutt_str_t line)
+{
+    bool apart = !log->cut || offer(log, MUTT_STR("\n"));
+
+    log->dropped = apart && offer(log, line) ? 0 : log->dropped + 1;
 }
 
 

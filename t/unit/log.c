@@ -5,6 +5,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -296,6 +299,45 @@ a_reader_that_does_not_read_costs_lines(void **state)
 }
 
 
+/* A disk that is full takes the first part of a line. */
+static void
+a_line_that_was_cut_spoils_no_other(void **state)
+{
+    const struct rlimit full = { 100, RLIM_INFINITY };
+    const struct rlimit free = { RLIM_INFINITY, RLIM_INFINITY };
+    char path[] = "/tmp/mutt-unit-log.XXXXXX";
+    pipe_t *p = *state;
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(unlink(path), 0);
+
+    mutt_log_t *log = mutt_log_create(fd, "mutt-test", "1", "pod", true);
+
+    assert_non_null(log);
+    (void) signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    mutt_log(log, MUTT_LOG_INFO, "test", "cut");
+    mutt_log(log, MUTT_LOG_INFO, "test", "not written at all");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &free), 0);
+    mutt_log(log, MUTT_LOG_INFO, "test", "whole");
+    mutt_log_destroy(log);
+
+    ssize_t n = pread(fd, p->text, sizeof(p->text) - 1, 0);
+
+    (void) close(fd);
+    assert_true(n > 100);
+    p->text[n] = '\0';
+
+    json_t *line = last_line(p);
+
+    assert_string_equal(text_of(line, "message"), "whole");
+    assert_int_equal(json_integer_value(json_object_get(line, "dropped_lines")),
+                     2);
+    json_decref(line);
+}
+
+
 #define TEST(function)                                                         \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
@@ -311,6 +353,7 @@ main(void)
         TEST(what_is_held_back_at_the_end_is_told),
         TEST(who_debugs_gets_every_line),
         TEST(a_reader_that_does_not_read_costs_lines),
+        TEST(a_line_that_was_cut_spoils_no_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
