@@ -41,6 +41,10 @@ for my $case (
     [ 'forwarder', qr/MOOG_WEBHOOK_URL is not set/, MOOG_WEBHOOK_URL => '' ],
     [ 'forwarder', qr/MOOG_WEBHOOK_URL must be/,
         MOOG_WEBHOOK_URL => 'ftp://127.0.0.1/' ],
+    # two long names would be one when cut, and their owners rob each other
+    [ 'alerter', qr/POD_NAME has 128 bytes, at most 127/,
+        POD_NAME => 'x' x 128 ],
+    [ 'forwarder', qr/POD_NAME .* no spaces/, POD_NAME => 'pod 1' ],
     [ 'alerter', qr/bad value "x" in REDIS_PORT/, REDIS_PORT => 'x' ])
 {
     my ($worker, $line, %env) = @$case;
@@ -56,7 +60,7 @@ for my $case (
 
 for my $worker (qw(alerter forwarder remediation)) {
     my ($status, $said) = run_worker($worker, '--check',
-        ALERTER_QUEUE_SHED_THRESHOLD => 1000);
+        ALERTER_QUEUE_SHED_THRESHOLD => 1000, POD_NAME => 'x' x 127);
 
     is($status, 0, "mutt-$worker --check finds nothing wrong with the rest");
     is($said, '', 'and says nothing');

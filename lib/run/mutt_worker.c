@@ -516,11 +516,39 @@ run_worker(mutt_run_t *run)
 }
 
 
+/* Redis shows the name, and has to tell it from another's. */
+static mutt_rc_t
+check_pod(const mutt_run_t *run, mutt_err_t *err)
+{
+    const char *pod = mutt_set_text(run->base, MUTT_SET_POD_NAME);
+    const size_t most = sizeof(run->pod) - 1;
+
+    if (strlen(pod) > most) {
+        return mutt_fail(err, MUTT_CONFIG,
+                         "POD_NAME has %zu bytes, at most %zu are told apart",
+                         strlen(pod), most);
+    }
+
+    for (const char *c = pod; *c != '\0'; c++) {
+        if (*c <= ' ' || *c > '~') {
+            return mutt_fail(err, MUTT_CONFIG,
+                             "POD_NAME must be ASCII and have no spaces");
+        }
+    }
+
+    return MUTT_OK;
+}
+
+
 static mutt_rc_t
 load_settings(mutt_run_t *run, mutt_err_t *err)
 {
     mutt_rc_t rc = mutt_settings_load((const char *(*) (const char *) ) getenv,
                                       &run->base, err);
+
+    if (rc == MUTT_OK) {
+        rc = check_pod(run, err);
+    }
 
     if (rc == MUTT_OK && run->worker->traces) {
         rc = mutt_tracer_check(run->base, err);
