@@ -190,6 +190,8 @@ is($t->redis(qw(hget mutt:ledger dead_purged)), @old_letters + 1,
     'and purged dead');
 is($m->{'mutt_retention_cleanup_records_deleted_total{type="dlq"}'},
     3 * @old_letters + 1, 'they are counted');
+like($t->log_of('retention'), qr/271 dead letters .* are deleted/,
+    'and the log tells how many');
 is($m->{'mutt_table_oldest_record_timestamp_seconds{table="event_audit_log"}'}
     > time() - 90 * 86400, 1, 'the oldest record is young now');
 cmp_ok($m->{'mutt_table_size_bytes{table="event_audit_log"}'}, '>', 8191,

@@ -52,6 +52,7 @@ struct mutt_retention_s {
     int64_t passed;     /* months that stay: failed, or shown by a dry run */
     month_t month;
     mutt_prune_t prune;
+    int64_t letters; /* deleted, and not told of yet */
 };
 
 typedef mutt_rc_t (*task_pt)(mutt_retention_t *r, mutt_redis_t *redis,
@@ -618,14 +619,28 @@ delete_letters(mutt_retention_t *r, mutt_redis_t *redis, mutt_err_t *err)
     mutt_rc_t rc = mutt_prune_step(&r->prune, redis, r->settings, r->reader,
                                    r->cutoff, r->dry, &n, err);
 
-    if (n > 0 && r->dry) {
-        say(r, "%lld dead letters would be deleted", (long long) n);
-    } else {
+    if (!r->dry) {
         mutt_metric_add(r->metrics, MUTT_M_CLEANUP_DELETED_LETTERS,
                         (uint64_t) n);
     }
 
+    r->letters += n;
+
     return rc;
+}
+
+
+/* Each of them was an event or an alert, of which nothing came. */
+static void
+tell_letters(mutt_retention_t *r)
+{
+    if (r->letters > 0) {
+        say(r, "%lld dead letters of more than %lld days %s deleted",
+            (long long) r->letters, (long long) r->policy.letter_days,
+            r->dry ? "would be" : "are");
+    }
+
+    r->letters = 0;
 }
 
 
@@ -692,6 +707,7 @@ static const struct {
 void
 mutt_retention_begin(mutt_retention_t *r)
 {
+    tell_letters(r);
     r->policy = mutt_retention_policy(r->settings);
     r->task = 0;
     r->failed = false;
@@ -765,6 +781,7 @@ mutt_retention_step(mutt_retention_t *r, mutt_redis_t *redis, mutt_err_t *err)
     }
 
     if (rc == MUTT_AGAIN) {
+        tell_letters(r);
         r->task++;
         return MUTT_OK;
     }
@@ -793,6 +810,7 @@ mutt_retention_skip(mutt_retention_t *r)
         mutt_metric_add(r->metrics, (mutt_series_t) tasks[r->task].cleanup, 1);
     }
 
+    tell_letters(r);
     r->unknown = r->unknown || r->task < N_NEEDED;
     r->failed = true;
 
