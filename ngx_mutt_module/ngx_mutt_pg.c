@@ -320,11 +320,6 @@ ngx_mutt_pg_attach(ngx_mutt_pg_link_t *link, ngx_flag_t write)
 
     c = link->connection;
 
-    if (c != NULL && c->fd != PQsocket(link->conn)) {
-        ngx_mutt_pg_detach(link);
-        c = NULL;
-    }
-
     if (c == NULL) {
         c = ngx_get_connection(PQsocket(link->conn), ngx_cycle->log);
         if (c == NULL) {
@@ -726,6 +721,9 @@ ngx_mutt_pg_complete(ngx_mutt_pg_link_t *link)
 static void
 ngx_mutt_pg_poll(ngx_mutt_pg_link_t *link)
 {
+    /* libpq may go on with another socket, even one of the same number */
+    ngx_mutt_pg_detach(link);
+
     switch (PQconnectPoll(link->conn)) {
 
     case PGRES_POLLING_OK:

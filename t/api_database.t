@@ -78,7 +78,14 @@ cmp_ok($m->{'mutt_webui_db_query_latency_seconds_sum{operation="read"}'}, '>=',
     0.5, 'with what it took');
 
 ###############################################################################
-# another role, and a host that is none
+# several hosts, another role, and a host that is none
+
+$t->reserve('nowhere');
+$t->env('nginx.DATABASE_URL' => 'host=127.0.0.1,127.0.0.1 port='
+    . $t->port('nowhere') . ',' . $t->port('postgres-proxy')
+    . ' dbname=mutt user=mutt_module_app sslmode=disable')->restart('nginx');
+works('where the first of two hosts is away, the second is had');
+$t->env('nginx.DATABASE_URL' => '');
 
 $t->env('nginx.DB_USER' => 'nobody_of_that_name',
     'nginx.DB_USER_NEXT' => 'mutt_module_app')->restart('nginx');
