@@ -141,14 +141,15 @@ ngx_mutt_read_key(ngx_conf_t *cf, ngx_str_t *path, char *value)
     n = ngx_read_fd(fd, value, NGX_MUTT_KEY_MAX - 1);
     (void) ngx_close_file(fd);
 
-    if (n <= 0) {
+    value[ngx_max(n, 0)] = '\0';
+    value[strcspn(value, "\r\n")] = '\0';
+
+    /* a key that is nothing would let in who has none */
+    if (value[0] == '\0') {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "key file \"%V\" is empty",
                            path);
         return NGX_ERROR;
     }
-
-    value[n] = '\0';
-    value[strcspn(value, "\r\n")] = '\0';
 
     return NGX_OK;
 }

@@ -268,13 +268,13 @@ ngx_mutt_parse_redis(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
             url.len -= 8;
         }
 
-        at = ngx_strlchr(url.data, url.data + url.len, '@');
+        at = memrchr(url.data, '@', url.len);
 
         if (at != NULL) {
             colon = ngx_strlchr(url.data, at, ':');
             colon = colon == NULL ? url.data : colon + 1;
-            mcf->redis_password.data = colon;
-            mcf->redis_password.len = at - colon;
+            mcf->redis_passwords[0].data = colon;
+            mcf->redis_passwords[0].len = at - colon;
             url.len -= at + 1 - url.data;
             url.data = at + 1;
         }
@@ -303,22 +303,43 @@ ngx_mutt_parse_redis(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
 }
 
 
+static void
+ngx_mutt_take_text(ngx_str_t *text, const mutt_settings_t *settings,
+    mutt_setting_t id)
+{
+    text->data = (u_char *) mutt_set_text(settings, id);
+    text->len = ngx_strlen(text->data);
+}
+
+
 static char *
 ngx_mutt_default_redis(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
 {
-    const char  *url, *host, *password;
+    const char  *url, *host;
 
     url = mutt_set_text(mcf->settings, MUTT_SET_REDIS_URL);
     host = mutt_set_text(mcf->settings, MUTT_SET_REDIS_HOST);
-    password = mutt_set_text(mcf->settings, MUTT_SET_REDIS_PASS_CURRENT);
 
+    ngx_mutt_take_text(&mcf->redis_passwords[0], mcf->settings,
+                       MUTT_SET_REDIS_PASS_CURRENT);
+    ngx_mutt_take_text(&mcf->redis_passwords[1], mcf->settings,
+                       MUTT_SET_REDIS_PASS_NEXT);
     mcf->redis_db = mutt_set_int(mcf->settings, MUTT_SET_REDIS_DB);
-    mcf->redis_password.data = (u_char *) password;
-    mcf->redis_password.len = ngx_strlen(password);
 
     if (mcf->redis.len == 0 && url[0] != '\0') {
         mcf->redis.data = (u_char *) url;
         mcf->redis.len = ngx_strlen(url);
+    }
+
+    /* an address of nginx' own may be a tunnel's */
+    if (mcf->redis.len == 0
+        && mutt_set_bool(mcf->settings, MUTT_SET_REDIS_TLS_ENABLED))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "REDIS_TLS_ENABLED is set, but nginx does not speak "
+                           "TLS to redis: set mutt_redis to a unix socket or a "
+                           "tunnel on loopback");
+        return NGX_CONF_ERROR;
     }
 
     if (mcf->redis.len == 0) {

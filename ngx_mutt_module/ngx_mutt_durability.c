@@ -184,20 +184,37 @@ ngx_mutt_facts_fsync(mutt_durable_facts_t *facts, redisReply *reply)
 }
 
 
+/* Whether a password that there is was taken. */
+static ngx_flag_t
+ngx_mutt_check_auth(redisContext *redis, ngx_str_t *password)
+{
+    ngx_flag_t   taken;
+    redisReply  *auth;
+
+    if (password->len == 0) {
+        return 0;
+    }
+
+    auth = redisCommand(redis, "AUTH %b", password->data, password->len);
+    taken = auth != NULL && auth->type != REDIS_REPLY_ERROR;
+    freeReplyObject(auth);
+
+    return taken;
+}
+
+
 /* NGX_DECLINED when Redis does not answer. */
 static ngx_int_t
 ngx_mutt_check_ask(redisContext *redis, ngx_mutt_main_conf_t *mcf,
     mutt_durable_facts_t *facts)
 {
     ngx_int_t    rc;
-    redisReply  *auth, *info, *fsync;
+    redisReply  *info, *fsync;
 
-    auth = NULL;
     fsync = NULL;
 
-    if (mcf->redis_password.len > 0) {
-        auth = redisCommand(redis, "AUTH %b", mcf->redis_password.data,
-                            mcf->redis_password.len);
+    if (!ngx_mutt_check_auth(redis, &mcf->redis_passwords[0])) {
+        (void) ngx_mutt_check_auth(redis, &mcf->redis_passwords[1]);
     }
 
     info = redisCommand(redis, "INFO");
@@ -214,7 +231,6 @@ ngx_mutt_check_ask(redisContext *redis, ngx_mutt_main_conf_t *mcf,
         rc = NGX_OK;
     }
 
-    freeReplyObject(auth);
     freeReplyObject(info);
     freeReplyObject(fsync);
 

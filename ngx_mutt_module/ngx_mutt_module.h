@@ -66,7 +66,7 @@ typedef struct {
     ngx_array_t       *keys;       /* of ngx_mutt_key_t */
     ngx_str_t          redis;
     ngx_url_t          redis_url;
-    ngx_str_t          redis_password;
+    ngx_str_t          redis_passwords[2];   /* the next one, if any */
     ngx_int_t          redis_db;
     ngx_msec_t         redis_timeout;
     ngx_int_t          redis_failures;

@@ -66,6 +66,7 @@ typedef struct {
     ngx_uint_t              n_greetings;
     ngx_uint_t              greeted;    /* of them answered */
     ngx_uint_t              seen;       /* by the witness, when it was sent */
+    ngx_uint_t              password;   /* of the two, the one that is shown */
     ngx_mutt_block_t       *out;
     ngx_mutt_block_t       *out_last;
     ngx_mutt_block_t       *spare_block;

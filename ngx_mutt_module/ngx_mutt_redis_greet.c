@@ -24,6 +24,26 @@ ngx_mutt_greeting_must(redisReply *reply)
 }
 
 
+/* A password that is refused gives way to the other, of the next connection. */
+static ngx_int_t
+ngx_mutt_greeting_auth(redisReply *reply)
+{
+    ngx_mutt_link_t  *link;
+
+    link = &ngx_mutt_link;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return NGX_OK;
+    }
+
+    if (link->mcf->redis_passwords[!link->password].len > 0) {
+        link->password = !link->password;
+    }
+
+    return NGX_ERROR;
+}
+
+
 /* Whether Redis still has what it had, before anything is added. */
 static ngx_int_t
 ngx_mutt_greeting_accepted(redisReply *reply)
@@ -70,16 +90,20 @@ ngx_mutt_greeting(ngx_mutt_link_t *link, ngx_uint_t words,
 void
 ngx_mutt_greet(ngx_mutt_link_t *link)
 {
+    ngx_str_t  *password;
+
     static ngx_str_t  auth = ngx_string("AUTH");
     static ngx_str_t  select = ngx_string("SELECT");
     static ngx_str_t  client = ngx_string("CLIENT");
     static ngx_str_t  setname = ngx_string("SETNAME");
     static ngx_str_t  name = ngx_string("mutt-nginx");
 
-    if (link->mcf->redis_password.len > 0) {
-        ngx_mutt_greeting(link, 2, ngx_mutt_greeting_must);
+    password = &link->mcf->redis_passwords[link->password];
+
+    if (password->len > 0) {
+        ngx_mutt_greeting(link, 2, ngx_mutt_greeting_auth);
         ngx_mutt_word(&auth);
-        ngx_mutt_word(&link->mcf->redis_password);
+        ngx_mutt_word(password);
     }
 
     if (link->mcf->redis_db > 0) {
