@@ -415,7 +415,9 @@ ngx_mutt_init_main_conf(ngx_conf_t *cf, void *conf)
     mcf->zone->init = ngx_mutt_init_zone;
     mcf->zone->data = mcf;
 
-    if (ngx_mutt_keyring_zone(cf, mcf) != NGX_CONF_OK) {
+    if (ngx_mutt_keyring_zone(cf, mcf) != NGX_CONF_OK
+        || ngx_mutt_live_zone(cf, mcf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

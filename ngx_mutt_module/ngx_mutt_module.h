@@ -83,6 +83,7 @@ typedef struct {
     ngx_shm_zone_t    *zone;
     ngx_shm_zone_t    *keyring;
     ngx_shm_zone_t    *guard;
+    ngx_shm_zone_t    *live;
     ngx_int_t          inflight_events;
     size_t             inflight_bytes;
     ngx_flag_t         used;
@@ -629,8 +630,14 @@ ngx_int_t ngx_mutt_clock_told(struct redisReply *answer);
 
 /* ngx_mutt_live.c */
 
+char *ngx_mutt_live_zone(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf);
 ngx_int_t ngx_mutt_live_init(ngx_cycle_t *cycle, ngx_mutt_main_conf_t *mcf);
 void ngx_mutt_live_exit(void);
+
+/* Asks for what is stored, the words of a command, and takes its answer. */
+ngx_uint_t ngx_mutt_live_words(void);
+void ngx_mutt_live_write(void);
+ngx_int_t ngx_mutt_live_told(struct redisReply *reply);
 
 /* The live settings of this process. */
 const mutt_settings_t *ngx_mutt_settings(void);

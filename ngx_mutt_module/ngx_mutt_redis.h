@@ -18,7 +18,7 @@
 
 
 #define NGX_MUTT_BLOCK          65536
-#define NGX_MUTT_GREETINGS_MAX  8
+#define NGX_MUTT_GREETINGS_MAX  9
 
 
 typedef enum {

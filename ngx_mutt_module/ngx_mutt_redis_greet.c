@@ -65,6 +65,13 @@ ngx_mutt_greeting_accepted(redisReply *reply)
 
 
 static ngx_int_t
+ngx_mutt_greeting_settings(redisReply *reply)
+{
+    return ngx_mutt_live_told((struct redisReply *) reply);
+}
+
+
+static ngx_int_t
 ngx_mutt_greeting_info(redisReply *reply)
 {
     return ngx_mutt_durability_info((struct redisReply *) reply);
@@ -119,6 +126,9 @@ ngx_mutt_greet(ngx_mutt_link_t *link)
 
     ngx_mutt_greeting(link, 3, ngx_mutt_greeting_must);
     ngx_mutt_load_words();
+
+    ngx_mutt_greeting(link, ngx_mutt_live_words(), ngx_mutt_greeting_settings);
+    ngx_mutt_live_write();
 
     link->seen = ngx_mutt_witnessed();
     ngx_mutt_greeting(link, 3, ngx_mutt_greeting_accepted);
