@@ -462,6 +462,17 @@ ngx_mutt_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_mutt_loc_conf_t  *prev = parent;
     ngx_mutt_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* of limit_except and if, which are no other place */
+    if (clcf->noname && conf->serves == 0 && prev->serves != 0) {
+        conf->serves = prev->serves;
+        conf->web = prev->web;
+        clcf->handler = ngx_mutt_dispatch;
+    }
+
     ngx_conf_merge_uint_value(conf->limit_status, prev->limit_status, 429);
     ngx_conf_merge_uint_value(conf->malformed, prev->malformed,
                               NGX_MUTT_MALFORMED_REJECT);

@@ -99,9 +99,10 @@ settings(void)
         "Written by `make docs` from `lib/conf/mutt_settings.def`.\n\n"
         "## Live settings\n\n"
         "Stored in Redis under `mutt:config:{name}`, they apply to running\n"
-        "processes within a second or two. Without a stored value the\n"
-        "environment variable of the upper-case name counts, then the\n"
-        "default. An invalid stored value is ignored, with a warning.\n\n");
+        "processes within a second or two, and to nginx' new ones from their\n"
+        "first request on. Without a stored value the environment variable\n"
+        "of the upper-case name counts, then the default. An invalid stored\n"
+        "value is ignored, with a warning.\n\n");
     print_settings_table(true);
     (void) printf(
         "\n## Environment\n\n"
