@@ -233,6 +233,9 @@ void ngx_mutt_read_reason(ngx_mutt_flow_t *flow);
 /* Notes members that are not in a list of names, NULL at its end. */
 void ngx_mutt_refuse_others(ngx_mutt_flow_t *flow, const char *const *known);
 
+/* Whether a name is a dot or two, which no path can end in. */
+ngx_flag_t ngx_mutt_is_dots(mutt_str_t name);
+
 /* The name in the path as text; NULL where it can be no name. */
 const char *ngx_mutt_path_text(ngx_mutt_flow_t *flow);
 

@@ -131,7 +131,7 @@ ngx_mutt_is_hostname(mutt_str_t name)
     size_t  i;
 
     if (name.len == 0 || name.len > NGX_MUTT_HOSTNAME_MAX
-        || !mutt_utf8_valid(name))
+        || ngx_mutt_is_dots(name) || !mutt_utf8_valid(name))
     {
         return 0;
     }
@@ -166,7 +166,7 @@ ngx_mutt_take_host(ngx_mutt_flow_t *flow)
     if (member->type != MUTT_JSON_STRING || !ngx_mutt_is_hostname(name)) {
         ngx_mutt_fault(flow, member->name,
                        "must be text of 1 to 255 bytes without control "
-                       "characters and slashes");
+                       "characters and slashes, and more than dots");
         return NULL;
     }
 

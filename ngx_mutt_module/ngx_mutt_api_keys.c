@@ -466,10 +466,12 @@ ngx_mutt_key_take_name(ngx_mutt_flow_t *flow)
         }
     }
 
-    if (text.len == 0 || text.len > NGX_MUTT_KEY_NAME_MAX || i < text.len) {
+    if (text.len == 0 || text.len > NGX_MUTT_KEY_NAME_MAX || i < text.len
+        || ngx_mutt_is_dots(text))
+    {
         ngx_mutt_fault(flow, member->name,
                        "must be 1 to 64 letters, digits, dots, dashes and "
-                       "underscores");
+                       "underscores, and more than dots");
         return NULL;
     }
 

@@ -54,7 +54,8 @@ is_deeply([ sort map { $_->{hostname} }
     'by their names');
 unlike(api('GET', 'dev-hosts')->{body}, qr/</, 'which are inert in a page');
 
-for my $bad ('', ' ', 'a/b', "a\nb", 'x' x 256, 5, undef, [ 'x' ]) {
+# a path can't end in a dot or two: such a host could not be deleted again
+for my $bad ('', ' ', 'a/b', '.', ' ..', "a\nb", 'x' x 256, 5, undef, [ 'x' ]) {
     my $r = api('POST', 'dev-hosts', { hostname => $bad });
 
     is($r->{code}, 400, 'refused: ' . substr encode_json([ $bad ]), 0, 20);

@@ -66,7 +66,7 @@ is(api('PUT', 'config/log_level', { value => 'DEBUG' }, $writer)
 is(api('GET', 'keys', undef, $writer)->{code}, 403, 'least of all keys');
 
 for my $case ([ {}, 'name scopes' ], [ { name => 'a b' }, 'name' ],
-    [ { name => '' }, 'name' ], [ { name => 'x' x 65 }, 'name' ],
+    [ { name => '' }, 'name' ], [ { name => '..' }, 'name' ], [ { name => 'x' x 65 }, 'name' ],
     [ { scopes => [] }, 'scopes' ], [ { scopes => 'read' }, 'scopes' ],
     [ { scopes => [ 'root' ] }, 'scopes' ],
     [ { scopes => [ 'read', 5 ] }, 'scopes' ],
