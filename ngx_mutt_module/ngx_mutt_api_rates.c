@@ -33,10 +33,10 @@ static void ngx_mutt_rates_reply(void *data, struct redisReply *answer);
 static void ngx_mutt_slo_reply(void *data, struct redisReply *answer);
 
 
-/* the last answer of this process, and when it was made */
-static char    ngx_mutt_rates_text[NGX_MUTT_RATES_MAX];
-static size_t  ngx_mutt_rates_len;
-static time_t  ngx_mutt_rates_at;
+/* the last answer of this process, and when it was made, by no wall clock */
+static char        ngx_mutt_rates_text[NGX_MUTT_RATES_MAX];
+static size_t      ngx_mutt_rates_len;
+static ngx_msec_t  ngx_mutt_rates_at;
 
 
 static ngx_int_t
@@ -170,7 +170,7 @@ ngx_mutt_rates_keep(redisReply *reply, time_t now)
     if (mutt_buf_ok(&b)) {
         ngx_memcpy(ngx_mutt_rates_text, b.data, b.len);
         ngx_mutt_rates_len = b.len;
-        ngx_mutt_rates_at = now;
+        ngx_mutt_rates_at = ngx_current_msec;
     }
 
     mutt_buf_done(&b);
@@ -266,10 +266,12 @@ ngx_mutt_rates_wait(ngx_http_request_t *r,
 ngx_int_t
 ngx_mutt_rates(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx)
 {
-    if (ngx_mutt_rates_len > 0
-        && ngx_time() - ngx_mutt_rates_at
-           < mutt_set_int(ngx_mutt_settings(),
-                          MUTT_SET_WEBUI_METRICS_CACHE_TTL))
+    ngx_msec_t  kept;
+
+    kept = mutt_set_int(ngx_mutt_settings(), MUTT_SET_WEBUI_METRICS_CACHE_TTL)
+           * 1000;
+
+    if (ngx_mutt_rates_len > 0 && ngx_current_msec - ngx_mutt_rates_at < kept)
     {
         return ngx_mutt_rates_send(r);
     }

@@ -73,6 +73,14 @@ static uint64_t             ngx_mutt_stream_total;     /* of events, so far */
 static mutt_json_reader_t  *ngx_mutt_stream_reader;
 
 
+/* Seconds that no step of the wall clock makes more or less. */
+static time_t
+ngx_mutt_stream_now(void)
+{
+    return ngx_current_msec / 1000;
+}
+
+
 static void
 ngx_mutt_stream_ignore(void *data, struct redisReply *answer)
 {
@@ -532,12 +540,12 @@ ngx_mutt_stream_judge(ngx_mutt_viewer_t *viewer)
     ngx_mutt_ctx_t      *ctx;
     ngx_http_request_t  *r;
 
-    if (ngx_time() - viewer->judged < NGX_MUTT_STREAM_JUDGE) {
+    if (ngx_mutt_stream_now() - viewer->judged < NGX_MUTT_STREAM_JUDGE) {
         return 1;
     }
 
     r = viewer->request;
-    viewer->judged = ngx_time();
+    viewer->judged = ngx_mutt_stream_now();
     ctx = ngx_http_get_module_ctx(r, ngx_http_mutt_module);
 
     return ctx->session == NULL
@@ -567,12 +575,12 @@ ngx_mutt_stream_judged(ngx_http_request_t *r, struct redisReply *answer)
 static void
 ngx_mutt_stream_attend(ngx_mutt_viewer_t *viewer)
 {
-    if (ngx_time() >= viewer->until || !ngx_mutt_stream_judge(viewer)) {
+    if (ngx_mutt_stream_now() >= viewer->until || !ngx_mutt_stream_judge(viewer)) {
         ngx_mutt_stream_end(viewer);
         return;
     }
 
-    if (ngx_time() - viewer->told >= NGX_MUTT_STREAM_BEAT
+    if (ngx_mutt_stream_now() - viewer->told >= NGX_MUTT_STREAM_BEAT
         && viewer->filling.len == 0)
     {
         MUTT_BUF_LIT(&viewer->filling, ": still there\n\n");
@@ -666,7 +674,7 @@ ngx_mutt_stream_flush(ngx_mutt_viewer_t *viewer)
     }
 
     mutt_buf_reset(&viewer->filling);
-    viewer->told = ngx_time();
+    viewer->told = ngx_mutt_stream_now();
     out.buf = b;
     out.next = NULL;
     rc = ngx_http_output_filter(r, &out);
@@ -831,8 +839,8 @@ ngx_mutt_stream_open(ngx_mutt_flow_t *flow)
     }
 
     flow->data = viewer;
-    viewer->until = ngx_time() + seconds;
-    viewer->judged = ngx_time();
+    viewer->until = ngx_mutt_stream_now() + seconds;
+    viewer->judged = ngx_mutt_stream_now();
     viewer->sending.pos = viewer->data;
     viewer->sending.last = viewer->data;
     mutt_buf_init(&viewer->filling, NGX_MUTT_STREAM_BUFFER + 1024);
