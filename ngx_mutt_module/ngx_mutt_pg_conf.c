@@ -18,42 +18,107 @@
 /*
  * A name is looked up here and now: libpq would do so while everybody waits.
  * What it is to be verified as stays the name.  One that can't be found is no
- * reason to take no events.
+ * reason to take no events; in its place goes an address that is nobody's, so
+ * that the next of several hosts is had.
  */
-static char *
-ngx_mutt_pg_resolve(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf,
-    const char *host)
+static ngx_int_t
+ngx_mutt_pg_resolve(ngx_conf_t *cf, ngx_str_t *host, ngx_str_t *address)
 {
-    u_char     *text;
-    ngx_url_t   u;
+    ngx_url_t  u;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
-    u.host.data = (u_char *) host;
-    u.host.len = ngx_strlen(host);
+    u.host = *host;
     u.default_port = 5432;
 
-    if (ngx_inet_resolve_host(cf->pool, &u) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "the host of postgresql can't "
-                           "be found, it is not asked until a reload");
-        mcf->postgres_info[0] = NULL;
-        return NGX_CONF_OK;
+    address->data = ngx_pnalloc(cf->pool, NGX_SOCKADDR_STRLEN);
+
+    if (address->data == NULL) {
+        return NGX_ERROR;
     }
 
-    text = ngx_pcalloc(cf->pool, NGX_SOCKADDR_STRLEN + 1);
+    if (ngx_inet_resolve_host(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "a host of postgresql can't "
+                           "be found, it is not asked until a reload");
+        ngx_str_set(address, "255.255.255.255");
+        return NGX_DECLINED;
+    }
+
+    address->len = ngx_sock_ntop(u.addrs[0].sockaddr, u.addrs[0].socklen,
+                                 address->data, NGX_SOCKADDR_STRLEN, 0);
+
+    return NGX_OK;
+}
+
+
+/* The addresses of hosts with commas between; a path has none. */
+static char *
+ngx_mutt_pg_resolve_all(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf,
+    const char *hosts)
+{
+    char        *text;
+    mutt_buf_t   b;
+    ngx_str_t    host, address;
+    ngx_int_t    rc;
+    ngx_uint_t   n, names, found;
+
+    n = 0;
+    names = 0;
+    found = 0;
+    mutt_buf_init(&b, NGX_MUTT_PG_INFO_MAX);
+
+    for ( ;; ) {
+        host.data = (u_char *) hosts;
+        host.len = strcspn(hosts, ",");
+        n++;
+
+        /* what is a path, or a part of a password, is no name */
+        if (host.len > 0 && strcspn(hosts, ",/@") == host.len) {
+            rc = ngx_mutt_pg_resolve(cf, &host, &address);
+
+            if (rc == NGX_ERROR) {
+                mutt_buf_done(&b);
+                return NGX_CONF_ERROR;
+            }
+
+            names++;
+            found += rc == NGX_OK;
+            mutt_buf_add(&b, address.data, address.len);
+        }
+
+        if (hosts[host.len] == '\0') {
+            break;
+        }
+
+        MUTT_BUF_LIT(&b, ",");
+        hosts += host.len + 1;
+    }
+
+    text = mutt_buf_ok(&b) ? ngx_pcalloc(cf->pool, b.len + 1) : NULL;
+
+    if (text != NULL && b.len > 0) {
+        ngx_memcpy(text, b.data, b.len);
+    }
+
+    mutt_buf_done(&b);
 
     if (text == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    (void) ngx_sock_ntop(u.addrs[0].sockaddr, u.addrs[0].socklen, text,
-                         NGX_SOCKADDR_STRLEN, 0);
-    mcf->postgres_address = (char *) text;
+    if (names > 0) {
+        mcf->postgres_address = text;
+    }
+
+    /* there is nothing to ask */
+    if (found == 0 && names == n) {
+        mcf->postgres_info[0] = NULL;
+    }
 
     return NGX_CONF_OK;
 }
 
 
-/* Of one host that has a name and no address, the address. */
+/* Of hosts that have names and no addresses, the addresses. */
 static char *
 ngx_mutt_pg_find_host(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
 {
@@ -84,10 +149,8 @@ ngx_mutt_pg_find_host(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
 
     rc = NGX_CONF_OK;
 
-    if (host != NULL && host[0] != '\0' && address == NULL
-        && strpbrk(host, "/,@") == NULL)
-    {
-        rc = ngx_mutt_pg_resolve(cf, mcf, host);
+    if (host != NULL && address == NULL) {
+        rc = ngx_mutt_pg_resolve_all(cf, mcf, host);
     }
 
     PQconninfoFree(options);

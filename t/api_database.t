@@ -85,6 +85,17 @@ $t->env('nginx.DATABASE_URL' => 'host=127.0.0.1,127.0.0.1 port='
     . $t->port('nowhere') . ',' . $t->port('postgres-proxy')
     . ' dbname=mutt user=mutt_module_app sslmode=disable')->restart('nginx');
 works('where the first of two hosts is away, the second is had');
+$t->env('nginx.DATABASE_URL' => 'host=none.invalid,localhost port=1,'
+    . $t->port('postgres-proxy')
+    . ' dbname=mutt user=mutt_module_app sslmode=disable')->restart('nginx');
+works('and where the first is none');
+$t->env('nginx.DATABASE_URL' => 'host=none.invalid,nobody.invalid port=1,2'
+    . ' dbname=mutt user=mutt_module_app')->restart('nginx');
+$t->linked('where none of them is one, nginx starts');
+is(api('GET', 'rules')->{json}{code}, 'database_unavailable',
+    'and says what is not there');
+unlike($t->log_of('nginx'), qr/could not translate host name/,
+    'and no worker looks for names');
 $t->env('nginx.DATABASE_URL' => '');
 
 $t->env('nginx.DB_USER' => 'nobody_of_that_name',
