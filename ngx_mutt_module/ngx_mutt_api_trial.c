@@ -13,6 +13,7 @@
 
 
 #define NGX_MUTT_TRIAL_TURN      2000
+#define NGX_MUTT_TRIAL_PAUSE     1
 #define NGX_MUTT_TRIAL_ATTEMPTS  8192
 
 
@@ -29,8 +30,8 @@ ngx_mutt_trial_cleanup(void *data)
     mutt_buf_done(&t->steps);
     mutt_buf_done(&t->attempts);
 
-    if (t->turn.posted) {
-        ngx_delete_posted_event(&t->turn);
+    if (t->turn.timer_set) {
+        ngx_del_timer(&t->turn);
     }
 }
 
@@ -327,7 +328,10 @@ ngx_mutt_trial_resume(ngx_event_t *ev)
 }
 
 
-/* Goes through the rows, and lets others have their turn. */
+/*
+ * Goes through the rows, and lets others have their turn.  A process that is
+ * to end waits for timers, and for nothing else.
+ */
 ngx_int_t
 ngx_mutt_trial_turn(ngx_mutt_flow_t *flow, ngx_mutt_step_pt step,
     ngx_int_t (*try)(ngx_mutt_flow_t *flow, ngx_mutt_trial_t *t))
@@ -345,7 +349,7 @@ ngx_mutt_trial_turn(ngx_mutt_flow_t *flow, ngx_mutt_step_pt step,
             t->turn.data = t;
             t->turn.log = ngx_cycle->log;
             ngx_mutt_flow_back(flow, step);
-            ngx_post_event(&t->turn, &ngx_posted_next_events);
+            ngx_add_timer(&t->turn, NGX_MUTT_TRIAL_PAUSE);
             return NGX_AGAIN;
         }
 

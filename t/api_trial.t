@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use JSON::XS;
+use Mutt::Http;
 use Mutt::Test;
 use Test::More;
 
@@ -173,5 +174,22 @@ is_deeply([ map { [ @$_{qw(step reason)} ] } @{ $r->{json}{steps} } ],
 is(became('01930000-0000-7000-8000-0000000000ff')->{json}{state}, 'unknown',
     'what is not known is unknown');
 is(became('nothing')->{code}, 404, 'what is no id is nothing');
+
+###############################################################################
+# a process that is to end has tried all rules first
+
+$t->sql('INSERT INTO alert_rules (match_string, match_type, prod_handling,'
+    . " dev_handling, team_assignment) SELECT 'a' || n || '(b|c)+d{2,5}',"
+    . " 'regex', 'Log_only', 'Log_only', 'NETO'"
+    . ' FROM generate_series(1, 6000) AS n');
+
+my $body = encode_json({ event => { message => 'a7bcdd' } });
+my @waiting = map { $t->http_raw("POST /api/v2/rules/test HTTP/1.1\r\n"
+    . "Host: x\r\nConnection: close\r\nX-API-KEY: " . $t->key('admin') . "\r\n"
+    . 'Content-Length: ' . length($body) . "\r\n\r\n$body") } 1 .. 4;
+
+ok($t->reload(), 'nginx is reloaded while rules are tried');
+is(join(' ', map { Mutt::Http::read_response($_, 60)->{code} } @waiting),
+    '200 200 200 200', 'and all are');
 
 $t->done();
