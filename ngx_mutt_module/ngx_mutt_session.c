@@ -266,7 +266,7 @@ ngx_mutt_session_read(ngx_http_request_t *r, ngx_mutt_ctx_t *ctx,
 
 
 static void
-ngx_mutt_session_told(ngx_http_request_t *r, struct redisReply *answer)
+ngx_mutt_session_looked(ngx_http_request_t *r, struct redisReply *answer)
 {
     redisReply  *reply = (redisReply *) answer;
 
@@ -292,6 +292,22 @@ ngx_mutt_session_told(ngx_http_request_t *r, struct redisReply *answer)
     }
 
     ngx_mutt_finish(r, session->done(r, ctx));
+}
+
+
+/* A Redis that takes nothing prolongs no session, but knows who has one. */
+static void
+ngx_mutt_session_told(ngx_http_request_t *r, struct redisReply *answer)
+{
+    redisReply  *reply = (redisReply *) answer;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR
+        && ngx_mutt_session_ask(r, ngx_mutt_session_looked) == NGX_OK)
+    {
+        return;
+    }
+
+    ngx_mutt_session_looked(r, answer);
 }
 
 

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::XS;
 use Mutt::Test;
 use Test::More;
 
@@ -31,6 +32,10 @@ sub says {
 
 says(200, 'healthy', 'redis', 'connected', 'all is well');
 
+my ($cookie) = ($t->http('POST', '/api/v2/session',
+    encode_json({ api_key => $t->key('admin') }))->{header}{'set-cookie'} // '')
+    =~ /(mutt_session=\w+)/;
+
 # Redis can't write its file: a directory has its name
 my $file = $t->dir() . '/dump.rdb';
 
@@ -41,6 +46,10 @@ $t->wait_for(sub { scalar($t->redis('info', 'persistence'))
     ->{rdb_last_bgsave_status} eq 'err' }, 20, 'Redis fails to save');
 is($t->ingest('note')->{code}, 503, 'and takes no event');
 says(503, 'unhealthy', 'redis', 'refuses_writes', '/health says so');
+is($t->http('GET', '/api/v2/status', undef, Cookie => $cookie)->{code}, 200,
+    'who has signed in can look at it');
+is($t->http('GET', '/api/v2/status', undef,
+    Cookie => $cookie =~ tr/0-9a-f/1-9a-f0/r)->{code}, 401, 'nobody else can');
 rmdir $file or die "$file: $!\n";
 $t->redis('bgsave');
 says(200, 'healthy', 'redis', 'connected', 'it is over when Redis can save');
