@@ -659,7 +659,7 @@ ngx_flag_t ngx_mutt_pg_connected(void);
 typedef enum {
     NGX_MUTT_PG_DONE = 0,
     NGX_MUTT_PG_AWAY,      /* no server; whether the statement ran is unknown */
-    NGX_MUTT_PG_BUSY,      /* too many wait */
+    NGX_MUTT_PG_BUSY,      /* too many wait, or others came first */
     NGX_MUTT_PG_LATE,      /* ended by the server at its deadline */
     NGX_MUTT_PG_REFUSED    /* the statement is at fault, logged */
 } ngx_mutt_pg_outcome_t;

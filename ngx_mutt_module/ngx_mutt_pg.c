@@ -631,6 +631,7 @@ ngx_mutt_pg_judge(ngx_mutt_query_t *query)
     } rows[] = {
         { "57014", NGX_MUTT_PG_LATE },
         { "55P03", NGX_MUTT_PG_LATE },
+        { "40",    NGX_MUTT_PG_BUSY },
         { "08",    NGX_MUTT_PG_AWAY },
         { "57P",   NGX_MUTT_PG_AWAY },
         { "25006", NGX_MUTT_PG_AWAY },

@@ -78,6 +78,25 @@ cmp_ok($m->{'mutt_webui_db_query_latency_seconds_sum{operation="read"}'}, '>=',
     0.5, 'with what it took');
 
 ###############################################################################
+# what PostgreSQL takes back for another's sake may be tried again
+
+for my $state (qw(40001 40P01)) {
+    $t->sql('CREATE OR REPLACE FUNCTION gives_way() RETURNS trigger'
+        . " LANGUAGE plpgsql AS \$\$ BEGIN RAISE EXCEPTION 'other'"
+        . " USING ERRCODE = '$state'; END \$\$");
+    $t->sql('CREATE OR REPLACE TRIGGER gives_way BEFORE INSERT ON'
+        . ' development_hosts FOR EACH ROW EXECUTE FUNCTION gives_way()');
+
+    my $r = api('POST', 'dev-hosts', '{"hostname":"way"}');
+
+    is("$r->{code} $r->{json}{code}", '503 busy', "$state is no defect");
+    ok($r->{header}{'retry-after'}, 'and says when to come again');
+}
+
+$t->sql('DROP TRIGGER gives_way ON development_hosts');
+is(api('POST', 'dev-hosts', '{"hostname":"way"}')->{code}, 201, 'it was not done');
+
+###############################################################################
 # several hosts, another role, and a host that is none
 
 $t->reserve('nowhere');
