@@ -80,7 +80,8 @@ struct ngx_mutt_flow_s {
     void                     (*leave)(void *data);  /* before the answer */
     struct ngx_mutt_ask_s     *ask;       /* a question to Redis */
     unsigned                   resumed:1;
-    unsigned                   unread:1;  /* the body is for a step to read */
+    unsigned                   unread:1;    /* the body is a step's to read */
+    unsigned                   optional:1;  /* and may be empty */
 };
 
 

@@ -312,6 +312,8 @@ ngx_mutt_step_optional_body(ngx_mutt_flow_t *flow)
         return NGX_OK;
     }
 
+    flow->optional = 1;
+
     return ngx_mutt_step_body(flow);
 }
 
@@ -320,6 +322,7 @@ static ngx_int_t
 ngx_mutt_flow_parse(ngx_mutt_flow_t *flow)
 {
     size_t               offset;
+    mutt_str_t           text;
     mutt_json_status_t   status;
 
     if (flow->body.failed) {
@@ -332,8 +335,13 @@ ngx_mutt_flow_parse(ngx_mutt_flow_t *flow)
         return NGX_OK;
     }
 
-    status = ngx_mutt_flow_object(flow, ngx_mutt_body_text(&flow->body),
-                                  &offset);
+    text = ngx_mutt_body_text(&flow->body);
+
+    if (flow->optional && text.len == 0) {
+        return NGX_OK;
+    }
+
+    status = ngx_mutt_flow_object(flow, text, &offset);
 
     return status == MUTT_JSON_OK ? NGX_OK
                                   : ngx_mutt_flow_no_object(flow, status,

@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use JSON::XS;
+use Mutt::Http;
 use Mutt::Test;
 use Test::More;
 
@@ -76,6 +77,14 @@ is(api('DELETE', 'dev-hosts/%ff')->{code}, 404, 'bytes are no host');
 is(api('DELETE', 'dev-hosts/zz', { nothing => 1 })->{code}, 400,
     'nothing else may be said');
 
+# a body that need not be there may come as none in chunks
+my $chunked = $t->http_raw("DELETE /api/v2/dev-hosts/zz HTTP/1.1\r\nHost: x\r\n"
+    . 'X-API-KEY: ' . $t->key('admin') . "\r\nTransfer-Encoding: chunked\r\n"
+    . "\r\n0\r\n\r\n");
+
+is(Mutt::Http::read_response($chunked, 20)->{code}, 200,
+    'a body of nothing is none');
+
 ###############################################################################
 # teams
 
@@ -105,7 +114,7 @@ is_deeply([ grep { $_->[1] eq 'device_teams' } audit() ], [
 is_deeply([ map { "$_->[0] $_->[2] " . ($_->[5] // '') }
     grep { $_->[1] eq 'development_hosts' } audit() ], [
     'CREATE Lab-1 new', 'CREATE zz ', 'CREATE a%b ', 'CREATE <x> ',
-    'DELETE Lab-1 ', 'DELETE a%b gone' ], 'and of a host');
+    'DELETE Lab-1 ', 'DELETE a%b gone', 'DELETE zz ' ], 'and of a host');
 
 ###############################################################################
 # a running alerter
