@@ -12,7 +12,7 @@ use List::Util qw(sum);
 use Mutt::Test;
 use Test::More;
 
-my $t = Mutt::Test->new()->has('redis')->plan(127);
+my $t = Mutt::Test->new()->has('redis')->plan(132);
 
 $t->run();
 
@@ -36,6 +36,13 @@ sub script {
     };
 
     return $@ ? "error: $@" : @reply > 1 ? \@reply : $reply[0];
+}
+
+# bytes, to the append only file
+sub written {
+    my ($info) = $t->redis('info', 'persistence');
+
+    return $info->{aof_current_size};
 }
 
 sub clean {
@@ -137,6 +144,23 @@ is(commit($a, $token, $claim->{number}, R => 'again', L => '',
 is_deeply([ $t->redis('lrange', $queue, 0, -1) ], [ 'and again', 'again' ],
     'in their order');
 clean('retry');
+
+# what does not fit into a claim is not moved, nor written to the file, twice
+$token = register($a);
+@items = map { item() . 'x' x 1_000_000 } 1 .. 50;
+put(map { \$_ } @items);
+
+my $written = written();
+
+is_deeply(claim($a, $token, 100, 3_000_000)->{items}, [ @items[0, 1] ],
+    'of large items as many are claimed as fit');
+cmp_ok(written() - $written, '<', 10_000_000, 'and hardly more are touched');
+is_deeply(claim($a, $token, 100, 500_000)->{items}, [ $items[0] ],
+    'one always fits');
+is_deeply(claim($b, register($b), 100, 500_000)->{items}, [ $items[2] ],
+    'from the queue as well');
+
+clean('large items');
 
 ###############################################################################
 # a claim behind one that is not settled yet

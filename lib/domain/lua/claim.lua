@@ -26,6 +26,7 @@ local most, most_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 local bound = tonumber(ARGV[5])
 local ahead, ahead_batch = tonumber(ARGV[6] or 0), ARGV[7]
 
+-- what is taken at a time, and no more than seems to fit, by what is there
 local CHUNK = 100
 
 local current = redis.call('HGET', fence, id)
@@ -89,8 +90,9 @@ end
 
 for _, list in ipairs({bell, source}) do
     while not full and #items < fresh_most do
+        local fits = math.floor((most_bytes - bytes) * #items / bytes)
         local want = #items == 0 and 1
-            or math.min(CHUNK, fresh_most - #items)
+            or math.min(CHUNK, fresh_most - #items, math.max(1, fits + 1))
         local fresh = redis.call('RPOP', list, want) or {}
         local n = 0
 
