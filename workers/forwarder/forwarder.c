@@ -3,10 +3,10 @@
  *
  * Many requests are in flight at once and are settled in the order of their
  * answers; nobody sleeps on an alert.  While there is more to send, what was
- * delivered is settled together, by the half of what is in hand, and requests
- * go on until Redis has settled it and given more.  What may be sent now is
- * decided there, by breaker and limit together, before an alert leaves the
- * queue; an alert that has to wait waits there or among the retries.
+ * delivered is settled together, by the larger part of what is in hand, and
+ * requests go on until Redis has settled it and given more.  What may be sent
+ * now is decided there, by breaker and limit together, before an alert leaves
+ * the queue; an alert that has to wait waits there or among the retries.
  */
 
 #include "forwarder.h"

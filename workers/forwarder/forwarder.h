@@ -147,7 +147,7 @@ void forwarder_judge(mutt_run_t *run, forwarder_t *f,
 /*
  * Whether what is done is to be settled now.  A call costs Redis as much as
  * many alerts in it do, so a busy forwarder settles, and is given more, by the
- * half of what it has in hand; the other half is in flight meanwhile.
+ * larger part of what it has in hand; the rest is in flight meanwhile.
  */
 bool forwarder_worth_settling(const forwarder_t *f);
 

@@ -7,12 +7,20 @@
 #define SETTLE_AFTER (2 * 1000)
 
 
+/* Five eighths of what is in hand are: the rest keeps the forwarder busy until
+ * Redis has answered. */
+static bool
+many_are_done(const forwarder_t *f)
+{
+    return f->n_done * 8 >= f->used * 5;
+}
+
+
 bool
 forwarder_worth_settling(const forwarder_t *f)
 {
-    return f->n_done > 0 &&
-           (f->urgent || !f->more || f->n_done * 2 >= f->used ||
-            mutt_time_mono() - f->done_at >= SETTLE_AFTER);
+    return f->n_done > 0 && (f->urgent || !f->more || many_are_done(f) ||
+                             mutt_time_mono() - f->done_at >= SETTLE_AFTER);
 }
 
 
