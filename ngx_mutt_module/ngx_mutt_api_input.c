@@ -510,7 +510,8 @@ ngx_mutt_refuse_others(ngx_mutt_flow_t *flow, const char *const *known)
 ngx_flag_t
 ngx_mutt_is_dots(mutt_str_t name)
 {
-    return mutt_str_eq(name, MUTT_STR(".")) || mutt_str_eq(name, MUTT_STR(".."));
+    return mutt_str_eq(name, MUTT_STR("."))
+           || mutt_str_eq(name, MUTT_STR(".."));
 }
 
 

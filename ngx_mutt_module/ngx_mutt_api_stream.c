@@ -575,7 +575,9 @@ ngx_mutt_stream_judged(ngx_http_request_t *r, struct redisReply *answer)
 static void
 ngx_mutt_stream_attend(ngx_mutt_viewer_t *viewer)
 {
-    if (ngx_mutt_stream_now() >= viewer->until || !ngx_mutt_stream_judge(viewer)) {
+    if (ngx_mutt_stream_now() >= viewer->until
+        || !ngx_mutt_stream_judge(viewer))
+    {
         ngx_mutt_stream_end(viewer);
         return;
     }
