@@ -106,6 +106,22 @@ connect_unix(const char *path, mutt_usec_t deadline, int *fd, mutt_err_t *err)
 }
 
 
+/* An address has its share of the time that is left: one that is silent must
+ * not keep the others from being tried. */
+static mutt_usec_t
+share_of(const struct addrinfo *a, mutt_usec_t deadline)
+{
+    mutt_usec_t now = mutt_time_mono();
+    int n = 0;
+
+    for (; a != NULL; a = a->ai_next) {
+        n++;
+    }
+
+    return now + (deadline - now) / n;
+}
+
+
 static mutt_rc_t
 connect_tcp(const char *host, int port, mutt_usec_t deadline, int *fd,
             mutt_err_t *err)
@@ -127,7 +143,8 @@ connect_tcp(const char *host, int port, mutt_usec_t deadline, int *fd,
 
     for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
         *fd = socket_for(a->ai_family);
-        rc = connect_socket(*fd, a->ai_addr, a->ai_addrlen, deadline, err);
+        rc = connect_socket(*fd, a->ai_addr, a->ai_addrlen,
+                            share_of(a, deadline), err);
 
         if (rc == MUTT_OK) {
             int on = 1;
