@@ -75,7 +75,10 @@ typedef struct {
     ngx_int_t          wait_timeout;     /* ms */
     ngx_flag_t         strict;
     ngx_str_t          postgres;
-    const char        *postgres_info[2];  /* conninfo; with the next role */
+    const char        *postgres_info[2];  /* conninfo; with the next role, */
+    const char        *postgres_role;     /* where it is not in there: who, */
+    const char        *postgres_password; /* and its password */
+    ngx_flag_t         postgres_several;  /* hosts */
     const char        *postgres_address;  /* of its host; NULL: as it is */
     ngx_flag_t         postgres_tls;
     const char        *postgres_ca;

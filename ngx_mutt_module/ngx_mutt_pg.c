@@ -363,14 +363,20 @@ ngx_mutt_pg_connect(ngx_mutt_pg_link_t *link)
     char                   options[256];
     ngx_mutt_main_conf_t  *mcf = ngx_mutt_pg.mcf;
 
-    const char  *keys[] = { "dbname", "application_name", "gssencmode",
-                            "client_encoding", "options", "tcp_user_timeout",
+    /* an address may say for itself what is before it here */
+    const char  *keys[] = { "target_session_attrs", "dbname",
+                            "user", "password", "application_name",
+                            "gssencmode", "client_encoding", "options",
+                            "tcp_user_timeout",
                             mcf->postgres_tls ? "sslmode" : "keepalives",
                             mcf->postgres_ca != NULL ? "sslrootcert"
                                                      : "keepalives",
                             mcf->postgres_address != NULL ? "hostaddr" : NULL,
                             NULL };
-    const char  *values[] = { mcf->postgres_info[ngx_mutt_pg.role],
+    const char  *values[] = { mcf->postgres_several ? "read-write" : NULL,
+                              mcf->postgres_info[ngx_mutt_pg.role],
+                              ngx_mutt_pg.role ? mcf->postgres_role : NULL,
+                              ngx_mutt_pg.role ? mcf->postgres_password : NULL,
                               "mutt-nginx", "disable", "UTF8", options, "5000",
                               mcf->postgres_tls ? "verify-full" : "1",
                               mcf->postgres_ca != NULL ? mcf->postgres_ca
@@ -713,7 +719,14 @@ ngx_mutt_pg_complete(ngx_mutt_pg_link_t *link)
         ngx_mutt_pg_tell(1);
     }
 
-    ngx_mutt_pg_settle(link, query);
+    /* a server that takes nothing any more may have a successor */
+    if (outcome == NGX_MUTT_PG_AWAY) {
+        ngx_mutt_pg_close(link);
+
+    } else {
+        ngx_mutt_pg_settle(link, query);
+    }
+
     ngx_mutt_pg_serve();
     ngx_mutt_pg_finish(query, outcome);
 }

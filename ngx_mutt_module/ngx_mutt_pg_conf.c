@@ -149,6 +149,10 @@ ngx_mutt_pg_find_host(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
 
     rc = NGX_CONF_OK;
 
+    mcf->postgres_several =
+        (host != NULL && strchr(host, ',') != NULL)
+        || (address != NULL && strchr(address, ',') != NULL);
+
     if (host != NULL && address == NULL) {
         rc = ngx_mutt_pg_resolve_all(cf, mcf, host);
     }
@@ -187,7 +191,7 @@ ngx_mutt_pg_address(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf, ngx_flag_t next)
 char *
 ngx_mutt_pg_conf(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
 {
-    const char  *url, *ca;
+    const char  *url, *ca, *next;
 
     url = mcf->postgres.len > 0
           ? (const char *) mcf->postgres.data
@@ -204,7 +208,15 @@ ngx_mutt_pg_conf(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
         return NGX_CONF_ERROR;
     }
 
-    if (mutt_set_text(mcf->settings, MUTT_SET_DB_USER_NEXT)[0] != '\0') {
+    next = mutt_set_text(mcf->settings, MUTT_SET_DB_USER_NEXT);
+
+    if (next[0] != '\0' && url[0] != '\0') {
+        mcf->postgres_info[1] = url;
+        mcf->postgres_role = next;
+        mcf->postgres_password = mutt_set_text(mcf->settings,
+                                               MUTT_SET_DB_PASS_NEXT);
+
+    } else if (next[0] != '\0') {
         mcf->postgres_info[1] = ngx_mutt_pg_address(cf, mcf, 1);
 
         if (mcf->postgres_info[1] == NULL) {

@@ -215,7 +215,7 @@ may_tell(const char *url)
 
 
 static mutt_rc_t
-log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
+log_in(mutt_pg_t *pg, bool next, mutt_usec_t deadline, mutt_err_t *err)
 {
     const mutt_settings_t *s = pg->settings;
     const char *url = mutt_set_text(s, MUTT_SET_DATABASE_URL);
@@ -224,7 +224,7 @@ log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
 
     mutt_buf_init(&base, CONNINFO_MAX);
 
-    if (url[0] != '\0' && !next) {
+    if (url[0] != '\0') {
         mutt_buf_add_str(&base, mutt_str(url));
     } else {
         mutt_conninfo_write(&base, s, next);
@@ -240,7 +240,12 @@ log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
                     (long long) mutt_set_int(s, MUTT_SET_DB_TIMEOUT_MS));
 
     bool tls = mutt_set_bool(s, MUTT_SET_DB_TLS_ENABLED);
+
+    /* the address has the first role's name and password */
+    bool instead = next && url[0] != '\0';
     const char *keywords[] = { "dbname",
+                               "user",
+                               "password",
                                "application_name",
                                "options",
                                "gssencmode",
@@ -250,16 +255,20 @@ log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
                                tls ? "sslmode" : NULL,
                                "sslrootcert",
                                NULL };
-    const char *values[] = { base.data,
-                             pg->application,
-                             timeout,
-                             "disable",
-                             "1",
-                             "5000",
-                             "read-write",
-                             "verify-full",
-                             mutt_set_text(s, MUTT_SET_DB_TLS_CA_CERT_PATH),
-                             NULL };
+    const char *values[] = {
+        base.data,
+        instead ? mutt_set_text(s, MUTT_SET_DB_USER_NEXT) : NULL,
+        instead ? mutt_set_text(s, MUTT_SET_DB_PASS_NEXT) : NULL,
+        pg->application,
+        timeout,
+        "disable",
+        "1",
+        "5000",
+        "read-write",
+        "verify-full",
+        mutt_set_text(s, MUTT_SET_DB_TLS_CA_CERT_PATH),
+        NULL
+    };
 
     mutt_pg_close(pg);
     pg->sqlstate[0] = '\0';
@@ -276,7 +285,7 @@ log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
         rc = pg_fail(PQerrorMessage(pg->conn), MUTT_UNAVAIL, err);
     } else {
         (void) PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
-        rc = finish_connect(pg->conn, deadline_of(pg), err);
+        rc = finish_connect(pg->conn, deadline, err);
     }
 
     if (rc == MUTT_OK && PQsetnonblocking(pg->conn, 1) != 0) {
@@ -287,8 +296,7 @@ log_in(mutt_pg_t *pg, bool next, mutt_err_t *err)
         mutt_pg_close(pg);
     }
 
-    if (rc != MUTT_OK && rc != MUTT_NOMEM && url[0] != '\0' && !next &&
-        may_tell(url)) {
+    if (rc != MUTT_OK && rc != MUTT_NOMEM && url[0] != '\0' && may_tell(url)) {
         rc = mutt_fail(err, rc,
                        "postgresql: not connected, and why may be a secret: "
                        "in a password of DATABASE_URL, @ is %%40, / is %%2F");
@@ -314,10 +322,13 @@ mutt_pg_connect(mutt_pg_t *pg, mutt_err_t *err)
         return rc;
     }
 
-    rc = log_in(pg, false, err);
+    mutt_usec_t deadline = deadline_of(pg);
 
-    if (rc != MUTT_OK && next[0] != '\0') {
-        rc = log_in(pg, true, err);
+    rc = log_in(pg, false, deadline, err);
+
+    /* a server that does not answer has had the time for both */
+    if (rc != MUTT_OK && next[0] != '\0' && mutt_time_mono() < deadline) {
+        rc = log_in(pg, true, deadline, err);
     }
 
     return rc;
