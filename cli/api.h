@@ -17,7 +17,8 @@ typedef struct {
     const char *scope;
     const char *expires;
     const char *retire;
-    long id; /* 0: not given */
+    long id;    /* 0: not given */
+    long limit; /* 0: not given */
     long n;
 } api_fields_t;
 
@@ -31,6 +32,10 @@ extern api_fields_t api_fields;
 #define API_ID                                                                 \
     {                                                                          \
         "id", 0, OPTION_COUNT, &api_fields.id, 1, 2147483647                   \
+    }
+#define API_LIMIT                                                              \
+    {                                                                          \
+        "limit", 0, OPTION_COUNT, &api_fields.limit, 1, 1000000000             \
     }
 #define API_REASON                                                             \
     {                                                                          \

@@ -13,6 +13,7 @@ static const column_t keys[] = {
     { "ID", "id" },
     { "NAME", "name" },
     { "SCOPES", "scopes" },
+    { "PER MINUTE", "rate_limit" },
     { "CREATED", "created_at" },
     { "LAST USED", "last_used_at" },
     { "EXPIRES", "expires_at" },
@@ -21,10 +22,7 @@ static const column_t keys[] = {
 };
 
 static const option_t add_takes[] = {
-    API_SCOPE,
-    API_EXPIRES,
-    API_REASON,
-    { 0 },
+    API_SCOPE, API_EXPIRES, API_LIMIT, API_REASON, { 0 },
 };
 
 static const option_t rotate_takes[] = {
@@ -96,6 +94,35 @@ add_body(const options_t *options)
     (void) json_object_set_new(body, "scopes", scopes_of(api_fields.scope));
     add_moment(body, "expires_at", api_fields.expires);
 
+    if (api_fields.limit != 0) {
+        (void) json_object_set_new(body, "rate_limit",
+                                   json_integer(api_fields.limit));
+    }
+
+    return body;
+}
+
+
+/* A limit, or "none"; the API checks the rest. */
+static json_t *
+limit_body(const options_t *options)
+{
+    char *end;
+    const char *text = options->words[1];
+    long long limit = strtoll(text, &end, 10);
+    bool number = end != text && *end == '\0';
+
+    if (!number && strcmp(text, "none") != 0) {
+        (void) options_wrong(&muttdev_keys_limit,
+                             "EVENTS is a number, or none");
+        return NULL;
+    }
+
+    json_t *body = api_reason(options);
+
+    (void) json_object_set_new(body, "rate_limit",
+                               number ? json_integer(limit) : json_null());
+
     return body;
 }
 
@@ -146,12 +173,18 @@ API_COMMAND(keys_list, "keys list", "", "named keys, and when they were used",
             "\nThe built-in ones of the environment are not among them.\n",
             NULL, "GET", "keys", NULL, "keys", keys, NULL)
 API_COMMAND(keys_add, "keys add",
-            "NAME --scope SCOPES [--expires WHEN] [--reason TEXT]",
+            "NAME --scope SCOPES [--expires WHEN] [--limit N] [--reason TEXT]",
             "make a named key, which is shown this once",
             "\nSCOPES are ingest, read, write, admin, with commas between "
             "them; admin\nimplies write, write implies read. WHEN is RFC 3339 "
-            "or 90d. The key is\nall there is on stdout.\n",
+            "or 90d. N is how many\nevents a minute it may send. The key is "
+            "all there is on stdout.\n",
             add_takes, "POST", "keys", add_body, NULL, NULL, show_key)
+API_COMMAND(keys_limit, "keys limit", "NAME EVENTS [--reason TEXT]",
+            "how many events a minute each key of a name may send",
+            "\nEVENTS is none where only the limit of all keys counts.\n",
+            api_takes_reason, "PUT", "keys/%s", limit_body, NULL, NULL,
+            show_message)
 API_COMMAND(keys_rotate, "keys rotate",
             "NAME [--expires WHEN] [--retire WHEN] [--reason TEXT]",
             "make a second key of that name, to move a sender to",

@@ -47,6 +47,7 @@ extern const muttdev_command_t muttdev_doctor;
 extern const muttdev_command_t muttdev_down;
 extern const muttdev_command_t muttdev_e2e;
 extern const muttdev_command_t muttdev_keys_add;
+extern const muttdev_command_t muttdev_keys_limit;
 extern const muttdev_command_t muttdev_keys_list;
 extern const muttdev_command_t muttdev_keys_revoke;
 extern const muttdev_command_t muttdev_keys_rotate;

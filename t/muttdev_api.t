@@ -82,6 +82,25 @@ like($row->{expires_at}, qr/^\d{4}-/, 'and an end');
 ok($t->wait_for(sub { $t->ingest({}, 'X-API-KEY' => $key)->{code} == 200 },
     10), 'and is good');
 
+sub limit_of {
+    my ($name) = @_;
+
+    return (grep { $_->{name} eq $name } @{ json(qw(keys list))->{keys} })[0]
+        ->{rate_limit};
+}
+
+is(limit_of('shipper'), undef, 'and no limit of its own');
+$cli->ok(qw(keys limit shipper 6000 --reason loud));
+is(limit_of('shipper'), 6000, 'it can be given one');
+like($cli->ok(qw(keys list)), qr{^\d+ +shipper +\S+ +6000 }m,
+    'which is shown');
+$cli->ok(qw(keys limit shipper none));
+is(limit_of('shipper'), undef, 'and no longer has it');
+$cli->fails(2, qr/EVENTS is a number, or none/, qw(keys limit shipper much));
+$cli->fails(2, qr/EVENTS is missing/, qw(keys limit shipper));
+$cli->fails(1, qr/400 .*rate_limit/, qw(keys limit shipper 0));
+$cli->fails(1, qr/404/, qw(keys limit nobody 5));
+
 my ($next) = json(qw(keys rotate shipper))->{key};
 
 isnt($next, $key, 'it has a successor');
@@ -100,6 +119,10 @@ is(scalar(grep { !defined $_->{revoked_at} } @{ json(qw(keys list))->{keys} }),
 $cli->fails(1, qr/404/, qw(keys revoke nobody));
 $cli->fails(1, qr/400 .*scopes/, qw(keys add other --scope everything));
 $cli->fails(2, qr/--scope is missing/, qw(keys add other));
+$cli->ok(qw(keys add narrow --scope ingest --limit 60));
+is(limit_of('narrow'), 60, 'a key may have its limit from the start');
+$cli->fails(2, qr/--limit wants a number/,
+    qw(keys add other --scope ingest --limit much));
 $cli->fails(2, qr/NAME is missing/, qw(keys add --scope ingest));
 
 ###############################################################################
