@@ -72,6 +72,7 @@ struct mutt_http_s {
     CURLU *url;              /* parsed; NULL: each request says its own */
     mutt_sockets_t *sockets; /* that libcurl waits for */
     mutt_usec_t due;         /* libcurl is to be called then; 0: never */
+    bool broken;             /* libcurl has failed and is left alone */
     call_t *idle;
     call_t *busy; /* in flight */
     call_t *last; /* told of by the last mutt_http_next() */
@@ -520,6 +521,13 @@ prepare(call_t *call, const mutt_http_request_t *request, bool get)
 }
 
 
+static mutt_rc_t
+left_alone(mutt_err_t *err)
+{
+    return mutt_fail(err, MUTT_BUG, "libcurl has failed before");
+}
+
+
 mutt_rc_t
 mutt_http_send(mutt_http_t *http, const mutt_http_request_t *request,
                mutt_err_t *err)
@@ -528,6 +536,10 @@ mutt_http_send(mutt_http_t *http, const mutt_http_request_t *request,
 
     if (rc != MUTT_OK) {
         return rc;
+    }
+
+    if (http->broken) {
+        return left_alone(err);
     }
 
     call_t *call = take_call(http);
@@ -633,6 +645,11 @@ mutt_rc_t
 mutt_http_turn_beside(mutt_http_t *http, int wait_ms, int fd, mutt_err_t *err)
 {
     int running = (int) http->inflight;
+
+    if (http->broken) {
+        return left_alone(err);
+    }
+
     CURLMcode code = keep_time(http, &running);
     bool done = (size_t) running < http->inflight;
 
@@ -653,6 +670,9 @@ mutt_http_turn_beside(mutt_http_t *http, int wait_ms, int fd, mutt_err_t *err)
     if (code == CURLM_OK) {
         code = keep_time(http, &running);
     }
+
+    /* where it had no memory for a socket it divides by zero the next time */
+    http->broken = code != CURLM_OK;
 
     return code == CURLM_OK ? MUTT_OK
                             : mutt_fail(err, MUTT_BUG, "libcurl: %s",
