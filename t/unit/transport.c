@@ -97,7 +97,7 @@ a_silent_address_does_not_take_all_the_time(void **state)
 {
     mutt_address_t address = { .host = "two.example", .port = 1, .ca = "" };
     mutt_err_t err = { 0 };
-    int fds[WAITING];
+    int fds[WAITING] = { 0 };
     int silent = listener(0, &addresses[0]);
     int good = listener(8, &addresses[1]);
     size_t n = fill(&addresses[0], fds);
@@ -109,9 +109,10 @@ a_silent_address_does_not_take_all_the_time(void **state)
 
     if (t == NULL) {
         fail_msg("%s", err.text);
+        return;
     }
 
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = { 0 };
     socklen_t len = sizeof(peer);
 
     assert_int_equal(
