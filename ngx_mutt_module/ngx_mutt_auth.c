@@ -93,7 +93,7 @@ ngx_mutt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ngx_strncmp(value[3].data, "env:", 4) == 0) {
-        found = getenv((char *) value[3].data + 4);
+        found = ngx_mutt_environment(cf, (char *) value[3].data + 4);
 
         if (found == NULL || found[0] == '\0') {
             return "names an environment variable that is not set";

@@ -182,10 +182,59 @@ ngx_mutt_serve(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* What is read there nginx hands on to its successor, as "env name;" does. */
+const char *
+ngx_mutt_environment(ngx_conf_t *cf, const char *name)
+{
+    ngx_str_t        *var;
+    ngx_uint_t        i;
+    const char       *value;
+    ngx_core_conf_t  *ccf;
+
+    value = getenv(name);
+
+    if (value == NULL) {
+        return NULL;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+    var = ccf->env.elts;
+
+    for (i = 0; i < ccf->env.nelts; i++) {
+        if (var[i].len == ngx_strlen(name)
+            && ngx_memcmp(var[i].data, name, var[i].len) == 0)
+        {
+            return value;
+        }
+    }
+
+    var = ngx_array_push(&ccf->env);
+
+    if (var != NULL) {
+        var->len = ngx_strlen(name);
+        var->data = ngx_pcalloc(cf->pool, var->len + 1);
+
+        if (var->data != NULL) {
+            ngx_memcpy(var->data, name, var->len);
+
+        } else {
+            ccf->env.nelts--;
+        }
+    }
+
+    return value;
+}
+
+
+/* the configuration that settings are loaded for */
+static ngx_conf_t  *ngx_mutt_loading;
+
+
 static const char *
 ngx_mutt_getenv(const char *name)
 {
-    return getenv(name);
+    return ngx_mutt_environment(ngx_mutt_loading, name);
 }
 
 
@@ -209,6 +258,8 @@ ngx_mutt_create_main_conf(ngx_conf_t *cf)
     if (mcf == NULL || cln == NULL) {
         return NULL;
     }
+
+    ngx_mutt_loading = cf;
 
     if (mutt_settings_load(ngx_mutt_getenv, &mcf->settings, &err) != MUTT_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "mutt: %s", err.text);

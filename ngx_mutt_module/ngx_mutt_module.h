@@ -178,6 +178,9 @@ extern ngx_module_t  ngx_http_mutt_module;
 
 extern ngx_command_t  ngx_mutt_commands[];
 
+/* A variable of the environment, which a new binary is to have too. */
+const char *ngx_mutt_environment(ngx_conf_t *cf, const char *name);
+
 void *ngx_mutt_create_main_conf(ngx_conf_t *cf);
 char *ngx_mutt_init_main_conf(ngx_conf_t *cf, void *conf);
 void *ngx_mutt_create_srv_conf(ngx_conf_t *cf);

@@ -8,10 +8,9 @@ use warnings;
 use Mutt::Http;
 use Time::HiRes qw(sleep time);
 
-# What nginx would not hand to its successor otherwise.
-my $env = join "\n", map { "env $_;" } qw(INGEST_API_KEY WEBUI_API_KEY
-    REDIS_URL DATABASE_URL INGEST_MAX_RATE LD_PRELOAD ASAN_OPTIONS
-    UBSAN_OPTIONS LSAN_OPTIONS REDIS_TIMEOUT_MS);
+# What nginx would not hand to its successor: the sanitizer's, not MUTT's.
+my $env = join "\n", map { "env $_;" } qw(LD_PRELOAD ASAN_OPTIONS
+    UBSAN_OPTIONS LSAN_OPTIONS);
 
 sub reload {
     my ($f) = @_;
