@@ -290,8 +290,9 @@ ngx_mutt_create_main_conf(ngx_conf_t *cf)
 static char *
 ngx_mutt_parse_redis(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
 {
-    u_char     *at, *slash, *colon;
-    ngx_str_t   url;
+    u_char      *at, *slash, *colon;
+    ngx_str_t    url;
+    ngx_flag_t   path;
 
     url = mcf->redis;
 
@@ -319,7 +320,8 @@ ngx_mutt_parse_redis(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
             url.len -= 8;
         }
 
-        at = memrchr(url.data, '@', url.len);
+        path = ngx_strncmp(url.data, "unix:", 5) == 0;
+        at = path ? NULL : memrchr(url.data, '@', url.len);
 
         if (at != NULL) {
             colon = ngx_strlchr(url.data, at, ':');
@@ -330,9 +332,9 @@ ngx_mutt_parse_redis(ngx_conf_t *cf, ngx_mutt_main_conf_t *mcf)
             url.data = at + 1;
         }
 
-        slash = ngx_strlchr(url.data, url.data + url.len, '/');
+        slash = path ? NULL : ngx_strlchr(url.data, url.data + url.len, '/');
 
-        if (slash != NULL && ngx_strncmp(url.data, "unix:", 5) != 0) {
+        if (slash != NULL) {
             mcf->redis_db = ngx_atoi(slash + 1,
                                      url.data + url.len - slash - 1);
             mcf->redis_db = ngx_max(mcf->redis_db, 0);

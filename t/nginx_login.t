@@ -68,6 +68,15 @@ $t->env('nginx.REDIS_URL' =>
 password('at@sign');
 $t->restart('nginx');
 $t->linked('a password in the address ends at its last @, as for workers');
+password('the first');
+
+my $path = $t->dir() . '/redis@1.sock';
+
+symlink $t->dir() . '/redis.sock', $path or die "$path: $!\n";
+$t->http_conf("mutt_redis unix:$path;");
+$t->restart('nginx');
+$t->linked('an @ of a path ends no password');
+$t->http_conf('');
 password('');
 
 ###############################################################################
