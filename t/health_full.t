@@ -49,7 +49,7 @@ says(503, 'unhealthy', 'redis', 'refuses_writes', '/health says so');
 is($t->http('GET', '/api/v2/status', undef, Cookie => $cookie)->{code}, 200,
     'who has signed in can look at it');
 is($t->http('GET', '/api/v2/status', undef,
-    Cookie => $cookie =~ tr/0-9a-f/1-9a-f0/r)->{code}, 401, 'nobody else can');
+    Cookie => 'mutt_session=' . 'a1' x 32)->{code}, 401, 'nobody else can');
 rmdir $file or die "$file: $!\n";
 $t->redis('bgsave');
 says(200, 'healthy', 'redis', 'connected', 'it is over when Redis can save');
