@@ -27,7 +27,8 @@ typedef struct {
     mutt_usec_t settings_at;
     mutt_usec_t retry_at;
     mutt_usec_t notices_at;
-    mutt_str_t *values; /* of the live settings as applied last */
+    mutt_str_t *values; /* of the live settings as read last */
+    bool unused;        /* there was no memory to apply them */
     uint64_t generation;
 } side_t;
 
@@ -103,9 +104,11 @@ publish(side_t *s, const mutt_reply_t *reply, size_t n)
     mutt_run_t *run = s->run;
     size_t bad = 0;
 
-    if (same_values(s, reply, n)) {
+    if (!s->unused && same_values(s, reply, n)) {
         return true;
     }
+
+    s->unused = true;
 
     if (!keep_values(s, reply, n)) {
         return false;
@@ -116,6 +119,8 @@ publish(side_t *s, const mutt_reply_t *reply, size_t n)
     if (next == NULL) {
         return false;
     }
+
+    s->unused = false;
 
     if (bad > 0) {
         mutt_log(run->log, MUTT_LOG_WARNING, "settings",
