@@ -715,15 +715,12 @@ ngx_mutt_pg_complete(ngx_mutt_pg_link_t *link)
                         MUTT_M_DB_QUERY_BACKGROUND + query->operation,
                         (ngx_current_msec - query->began) / 1000.0);
 
-    if (outcome != NGX_MUTT_PG_AWAY) {
-        ngx_mutt_pg_tell(1);
-    }
-
     /* a server that takes nothing any more may have a successor */
     if (outcome == NGX_MUTT_PG_AWAY) {
         ngx_mutt_pg_close(link);
 
     } else {
+        ngx_mutt_pg_tell(1);
         ngx_mutt_pg_settle(link, query);
     }
 
